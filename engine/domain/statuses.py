@@ -1,0 +1,89 @@
+"""Statuses, types and roles as stored and as shown, with the transitions a job may make."""
+
+from __future__ import annotations
+
+import enum
+
+
+class ClusterStatus(enum.StrEnum):
+    """A cluster's status; derived in `engine.domain.cluster_status`, never set by hand elsewhere."""
+
+    PENDING = "pending"  # created, nothing provisioned yet
+    PROVISIONING = "provisioning"  # first provision job queued or running
+    RUNNING = "running"  # provisioned; stays so through scale and upgrade
+    FAILED = "failed"  # the last provision or deprovision job did not succeed
+    DELETED = "deleted"  # soft-deleted; its name is free again
+
+
+class NodeStatus(enum.StrEnum):
+    """A node's status as the last job left it."""
+
+    PENDING = "pending"
+    PROVISIONING = "provisioning"
+    READY = "ready"
+    FAILED = "failed"
+    REMOVED = "removed"
+
+
+class NodeRole(enum.StrEnum):
+    """A node's place in its cluster."""
+
+    CONTROL_PLANE = "control-plane"
+    WORKER = "worker"
+
+
+class OsType(enum.StrEnum):
+    """Operating systems a node may run."""
+
+    ROCKY9 = "rocky9"
+    UBUNTU22 = "ubuntu22"
+    RHEL9 = "rhel9"
+    DEBIAN12 = "debian12"
+    DEBIAN13 = "debian13"
+
+
+class JobType(enum.StrEnum):
+    """What a job does. The value is the playbook's name too."""
+
+    PROVISION = "provision"
+    DEPROVISION = "deprovision"
+
+
+class JobStatus(enum.StrEnum):
+    """A job's life."""
+
+    QUEUED = "queued"  # waits for a worker, or for the cluster's active job to end
+    RUNNING = "running"  # claimed by a supervisor that renews its lease
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"  # asked for by a person
+    INTERRUPTED = "interrupted"  # its supervisor died or lost its lease; `retry` resumes
+
+
+FINAL_JOB_STATUSES = frozenset(
+    {JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.INTERRUPTED}
+)
+
+JOB_TRANSITIONS: dict[JobStatus, frozenset[JobStatus]] = {
+    JobStatus.QUEUED: frozenset({JobStatus.RUNNING, JobStatus.CANCELLED, JobStatus.FAILED}),
+    JobStatus.RUNNING: FINAL_JOB_STATUSES,
+    **{status: frozenset() for status in FINAL_JOB_STATUSES},
+}
+
+
+class PhaseStatus(enum.StrEnum):
+    """A phase of a job: one play of its playbook."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    SKIPPED = "skipped"  # finished by an earlier attempt, or no host to work on
+
+
+class Role(enum.StrEnum):
+    """What an account may do; see `engine.domain.permissions`."""
+
+    ADMIN = "admin"
+    OPERATOR = "operator"
+    VIEWER = "viewer"
