@@ -1,0 +1,66 @@
+"""Who may do what: one table for every surface."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+import msgspec
+
+from engine.domain.errors import Forbidden
+from engine.domain.statuses import Role
+
+
+class Permission(enum.StrEnum):
+    """One thing a caller may be allowed to do, as `noun:verb` (also the audit log's action)."""
+
+    CLUSTER_READ = "cluster:read"
+    CLUSTER_CREATE = "cluster:create"
+    CLUSTER_PROVISION = "cluster:provision"
+    CLUSTER_DELETE = "cluster:delete"  # own clusters; any cluster for admins
+    CLUSTER_TEST_SSH = "cluster:test-ssh"
+    CLUSTER_KUBECONFIG = "cluster:kubeconfig"
+    JOB_READ = "job:read"
+    JOB_CANCEL = "job:cancel"
+    JOB_RETRY = "job:retry"
+    AUDIT_READ = "audit:read"
+    USER_MANAGE = "user:manage"
+
+
+_VIEWER = frozenset({Permission.CLUSTER_READ, Permission.JOB_READ})
+_OPERATOR = frozenset(Permission) - {Permission.USER_MANAGE}
+
+GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.ADMIN: frozenset(Permission),
+    Role.OPERATOR: _OPERATOR,
+    Role.VIEWER: _VIEWER,
+}
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Whoever makes this request."""
+
+    account_id: str
+    email: str
+    roles: frozenset[Role]
+    full_name: str = ""
+    session_id: str | None = None
+
+    @property
+    def highest_role(self) -> Role:
+        """The one role the provisioner's contract shows."""
+        return next(role for role in Role if role in self.roles)
+
+
+def allowed(roles: Iterable[Role], permission: Permission) -> bool:
+    """Whether any of the roles grants the permission."""
+    return any(permission in GRANTS[role] for role in roles)
+
+
+def require(principal: Principal, permission: Permission) -> None:
+    """Raises Forbidden unless the principal holds the permission."""
+    if not allowed(principal.roles, permission):
+        raise Forbidden(
+            f"Not enough permissions: {permission.value} is not granted to {principal.highest_role.value}.",
+            remedy="Ask an administrator for a role that includes it.",
+        )
