@@ -1,0 +1,127 @@
+"""Settings of a server, read once from the environment and passed down. Names are the documented ones, in capitals.
+
+On a loopback bind missing keys are made once and kept in `KEELYARD_HOME/keys`; on any other bind a server without its own
+keys, or with the documented example values, refuses to start.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+from cryptography.fernet import Fernet
+
+from engine import content
+from engine.domain.errors import MisconfiguredServer
+
+DOCUMENTED_PASSWORD = "AdminPassword123!"  # noqa: S105 - the contract's example, refused outside the demo
+DOCUMENTED_SECRET = "dev-secret-key"  # noqa: S105 - the contract's example, refused
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
+    """Every documented variable with its default."""
+
+    database_url: str = ""  # empty = embedded PostgreSQL
+    redis_url: str = ""
+    secret_key: str = ""
+    encryption_key: str = ""  # one or more Fernet keys, comma-separated, newest first
+    access_token_expire_minutes: int = 30
+    refresh_token_expire_days: int = 7
+    allowed_origins: str = ""
+    default_k8s_version: str = ""
+    default_cni: str = ""
+    default_ingress: str = ""
+    default_container_runtime: str = "containerd"
+    rate_limit_per_minute: int = 100
+    rate_limit_per_hour: int = 1000
+    auth_rate_limit_per_minute: int = 10
+    admin_email: str = "admin@k8s-provisioner.local"
+    admin_password: str = ""
+    trusted_proxy_cidrs: str = ""
+    metrics_cidrs: str = ""
+    keelyard_demo: bool = False
+    keelyard_artifacts: str = "auto"  # auto | upstream | bundle
+    keelyard_bundle: str = ""  # directory; empty = KEELYARD_HOME/bundle
+
+    def __repr__(self) -> str:
+        return "Settings(...)"
+
+    __str__ = __repr__
+
+
+def load(environ: Mapping[str, str] | None = None, *, bind: str = "127.0.0.1") -> Settings:
+    """Settings for a server bound to an address.
+
+    Raises MisconfiguredServer naming the variable that does not fit.
+    """
+    values = dict(os.environ if environ is None else environ)
+    known = {field.encode_name for field in msgspec.structs.fields(Settings)}
+    try:
+        settings = msgspec.convert({k: v for k, v in values.items() if k in known}, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise MisconfiguredServer(f"A setting does not fit: {error}.") from error
+    if settings.database_url.startswith("sqlite"):
+        raise MisconfiguredServer(
+            "DATABASE_URL names SQLite.", remedy="Unset it for the embedded PostgreSQL, or name a PostgreSQL server."
+        )
+    if is_loopback(bind):
+        return _with_local_keys(settings)
+    _refuse_weak_secrets(settings)
+    return settings
+
+
+def is_loopback(bind: str) -> bool:
+    """Whether a server bound to this address is reachable from this machine only."""
+    if bind == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(bind).is_loopback
+    except ValueError:
+        return False
+
+
+def _refuse_weak_secrets(settings: Settings) -> None:
+    for name in ("secret_key", "encryption_key"):
+        if not getattr(settings, name):
+            raise MisconfiguredServer(
+                f"{name.upper()} is not set, and the server is reachable from other machines.",
+                remedy="Set it to a long random value, or bind to 127.0.0.1.",
+            )
+    if settings.secret_key == DOCUMENTED_SECRET:
+        raise MisconfiguredServer("SECRET_KEY is the documented example.", remedy="Choose a random value.")
+    if settings.admin_password == DOCUMENTED_PASSWORD or settings.keelyard_demo:
+        raise MisconfiguredServer(
+            "The documented administrator password is for the demo on loopback only.",
+            remedy="Choose another ADMIN_PASSWORD, or bind to 127.0.0.1.",
+        )
+
+
+def _with_local_keys(settings: Settings) -> Settings:
+    keys = content.home() / "keys"
+    made = {
+        "secret_key": settings.secret_key or _kept(keys / "secret_key", lambda: secrets.token_urlsafe(48)),
+        "encryption_key": settings.encryption_key
+        or _kept(keys / "encryption_key", lambda: Fernet.generate_key().decode()),
+    }
+    return msgspec.structs.replace(settings, **made)
+
+
+def _kept(path: Path, make: object) -> str:
+    """The key in a file, made once; two starters race for the exclusive create and the loser reads."""
+    assert callable(make)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(str(make()))
+    try:
+        os.link(scratch, path)
+    except FileExistsError:
+        pass
+    finally:
+        scratch.unlink()
+    return path.read_text().strip()
