@@ -1,0 +1,51 @@
+# Every target sets up by itself what it needs. `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+V := .venv/bin
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+
+.PHONY: help setup setup-nodes check format test test-nodes test-nodes-full demo demo-down bench bundle clean
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+setup: ## system packages, Python, .venv
+	@.ci/setup
+
+setup-nodes:
+	@.ci/setup nodes
+
+demo: setup-nodes ## two bare lab nodes become a running Kubernetes cluster
+	@$(V)/keelyard demo
+
+demo-down: setup-nodes ## remove the demo and leave nothing behind
+	@$(V)/keelyard demo --down
+
+check: setup ## format, lint, types, import contracts, Ansible lint
+	$(V)/ruff format --check .
+	$(V)/ruff check .
+	$(V)/mypy
+	$(V)/lint-imports
+	$(V)/ansible-lint --offline -q
+
+format: setup ## format and mend what can be mended
+	$(V)/ruff format .
+	$(V)/ruff check --fix .
+
+test: setup ## everything but the tests on lab nodes
+	$(V)/pytest tests/unit tests/integration tests/contract tests/tui
+
+bundle: setup-nodes ## the artifacts for lab nodes and air-gapped sites
+	$(V)/keelyard bundle build
+
+test-nodes: bundle ## real nodes, real kubeadm (root; the CI set)
+	$(V)/pytest tests/nodes -m "nodes and not full"
+
+test-nodes-full: bundle ## every test on lab nodes
+	$(V)/pytest tests/nodes -m nodes
+
+bench: bundle ## measured ratios against baselines run in the same minute
+	$(V)/python -m tests.bench
+
+clean: ## remove .venv and caches of the checkout
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .ansible
