@@ -1,4 +1,4 @@
-"""Where the product's own files and its state live. The only module that knows the two homes of playbooks and roles."""
+"""Where the product's own files and its state live: the only module that knows both homes of playbooks."""
 
 from __future__ import annotations
 

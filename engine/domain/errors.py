@@ -16,7 +16,8 @@
     ├── ServiceUnavailable     something Keelyard needs does not answer          (503)
     └── MisconfiguredServer    a setting forbids starting
 
-A message says what happened to what; `remedy` says what to do next. The API renders them, the command line prints them.
+A message says what happened to what; `remedy` says what to do next. The API renders them, the command line
+prints them.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class EventKind(enum.StrEnum):
 
 
 class RunEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One redacted, immutable fact of a run. `sequence` is 0 until the supervisor has numbered it (from 1)."""
+    """One redacted, immutable fact of a run; `sequence` is 0 until the supervisor numbers it, from 1."""
 
     kind: EventKind
     created_at: datetime

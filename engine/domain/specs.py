@@ -1,4 +1,4 @@
-"""What is asked for: the spec of a cluster and how its nodes are reached. Pure data; rules are in `spec_rules`."""
+"""What is asked for: the spec of a cluster and how its nodes are reached. Rules are in `spec_rules`."""
 
 from __future__ import annotations
 

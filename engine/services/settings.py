@@ -1,7 +1,7 @@
-"""Settings of a server, read once from the environment and passed down. Names are the documented ones, in capitals.
+"""Settings of a server, read once from the environment and passed down, under their documented names.
 
-On a loopback bind missing keys are made once and kept in `KEELYARD_HOME/keys`; on any other bind a server without its own
-keys, or with the documented example values, refuses to start.
+On a loopback bind missing keys are made once and kept in `KEELYARD_HOME/keys`; on any other bind a server
+without its own keys, or with the documented example values, refuses to start.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def load(environ: Mapping[str, str] | None = None, *, bind: str = "127.0.0.1") -
         raise MisconfiguredServer(f"A setting does not fit: {error}.") from error
     if settings.database_url.startswith("sqlite"):
         raise MisconfiguredServer(
-            "DATABASE_URL names SQLite.", remedy="Unset it for the embedded PostgreSQL, or name a PostgreSQL server."
+            "DATABASE_URL names SQLite.",
+            remedy="Unset it for the embedded PostgreSQL, or name a PostgreSQL server.",
         )
     if is_loopback(bind):
         return _with_local_keys(settings)
