@@ -17,7 +17,7 @@ GROUP = "keelyard.commands"
 
 
 class Subcommands(click.Group):
-    """A group whose commands are loaded when they are asked for, so that one broken extra breaks only itself."""
+    """A group whose commands are loaded when they are asked for, so that a broken one breaks only itself."""
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
