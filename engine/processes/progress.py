@@ -1,4 +1,4 @@
-"""What a person sees while a job runs: phases, the task at hand, counts per host, a bar. Fed with events only."""
+"""What a person sees while a job runs: phases, the task at hand, counts per host. Fed with events only."""
 
 from __future__ import annotations
 
