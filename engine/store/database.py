@@ -1,0 +1,121 @@
+"""The one PostgreSQL connection pool of a process, and the transaction around it."""
+
+from __future__ import annotations
+
+from typing import Any, override
+
+import asyncpg
+import msgspec
+from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
+
+from engine.domain.errors import ServiceUnavailable
+
+RUNTIME_ROLE = "keelyard_runtime"  # may not touch what is written in the audit log; made by the migrations
+POOL_MINIMUM = 1
+POOL_MAXIMUM = 10
+
+
+class _Engine(PostgresEngine):
+    """Piccolo's engine without its habit of connecting when it is made."""
+
+    @override
+    async def check_version(self) -> None:
+        return
+
+
+#: Tables, migrations and queries share this engine; `connect` says where it leads.
+DATABASE = _Engine(config={})
+
+#: What a lost or unreachable server raises, whatever the moment.
+CONNECTION_ERRORS = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+async def connect(url: str, *, role: str | None = RUNTIME_ROLE, maximum: int = POOL_MAXIMUM) -> None:
+    """Open the pool.
+
+    Args:
+        url: a PostgreSQL URL; `postgresql://user@/name?host=/socket/directory` for a Unix socket.
+        role: database role of every connection; None keeps the login's own (migrations).
+        maximum: connections at most.
+
+    Raises ServiceUnavailable when the server does not answer or the role is not there yet.
+    """
+    DATABASE.config = connection_arguments(url, role=role)
+    try:
+        await DATABASE.start_connection_pool(min_size=POOL_MINIMUM, max_size=maximum, init=prepare)
+    except asyncpg.InvalidParameterValueError as error:
+        raise ServiceUnavailable(
+            f"The database has no role {role}.", remedy="Run `keelyard migrate` on it first."
+        ) from error
+    except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
+        raise ServiceUnavailable(
+            f"The database does not answer: {error or type(error).__name__}.",
+            remedy="Check DATABASE_URL and that the server runs.",
+        ) from error
+
+
+async def close() -> None:
+    """Close the pool; quietly nothing when none is open."""
+    if DATABASE.pool is not None:
+        await DATABASE.close_connection_pool()
+
+
+def connection_arguments(url: str, *, role: str | None = RUNTIME_ROLE) -> dict[str, Any]:
+    """Arguments of `asyncpg.connect` for a connection outside the pool (COPY, LISTEN)."""
+    settings = {"application_name": "keelyard", "timezone": "UTC"}
+    if role is not None:
+        settings["role"] = role
+    return {"dsn": url, "server_settings": settings, "timeout": 15}
+
+
+async def prepare(connection: Any) -> None:
+    """Let a connection read JSON columns as Python values.
+
+    Text passes unchanged on the way in: Piccolo encodes JSON itself.
+    """
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(
+            kind, encoder=_encode, decoder=msgspec.json.decode, schema="pg_catalog", format="text"
+        )
+
+
+def _encode(value: Any) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def transaction() -> PostgresTransaction:
+    """All queries of this task inside the block commit or roll back together; nested blocks join the outer one."""
+    return DATABASE.transaction()
+
+
+async def fetch(sql: str, *arguments: Any) -> list[dict[str, Any]]:
+    """Rows of a statement with `$1` placeholders, inside the transaction of this task if there is one."""
+    current = DATABASE.current_transaction.get()
+    if current is not None:
+        return [dict(row) for row in await current.connection.fetch(sql, *arguments)]
+    if DATABASE.pool is None:
+        raise ServiceUnavailable("The database is not connected.")
+    return [dict(row) for row in await DATABASE.pool.fetch(sql, *arguments)]
+
+
+async def fetch_one(sql: str, *arguments: Any) -> dict[str, Any] | None:
+    """The first row of a statement, or None."""
+    rows = await fetch(sql, *arguments)
+    return rows[0] if rows else None
+
+
+async def reachable() -> bool:
+    """Whether the server answers now."""
+    try:
+        return bool(await fetch("SELECT 1"))
+    except (*CONNECTION_ERRORS, ServiceUnavailable):
+        return False

@@ -1,0 +1,189 @@
+"""What the store gives and takes: plain values, one per row. Names clash with the tables' on purpose: import the module."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import field
+
+from engine.domain.conditions import Condition
+from engine.domain.specs import AuthMethod, Components, Hardening, Networking, Topology
+from engine.domain.statuses import (
+    ClusterStatus,
+    JobStatus,
+    JobType,
+    NodeRole,
+    NodeStatus,
+    OsType,
+    PhaseStatus,
+    Role,
+)
+
+DEFAULT_TENANT = uuid.UUID("00000000-0000-0000-0000-000000000001")
+
+
+def now() -> datetime:
+    """The time in UTC, as every timestamp is kept."""
+    return datetime.now(UTC)
+
+
+class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """A cluster's spec as stored: nodes and credentials have tables of their own."""
+
+    topology: Topology
+    components: Components
+    hardening: Hardening = Hardening()
+    networking: Networking = Networking()
+    lab: bool = False
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """Someone who can log in."""
+
+    email: str  # lower case
+    password_hash: str
+    roles: list[Role]
+    full_name: str = ""
+    enabled: bool = True
+    failed_logins: int = 0
+    locked_until: datetime | None = None
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)
+    updated_at: datetime = field(default_factory=now)
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One refresh token, as a hash."""
+
+    account_id: uuid.UUID
+    refresh_hash: str
+    expires_at: datetime
+    family: uuid.UUID = field(default_factory=uuid.uuid4)
+    revoked_at: datetime | None = None
+    address: str = ""
+    user_agent: str = ""
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)
+
+
+class Cluster(msgspec.Struct, frozen=True, kw_only=True):
+    """A cluster."""
+
+    name: str
+    spec: ClusterSettings
+    kubernetes_version: str
+    created_by: uuid.UUID | None
+    created_by_email: str
+    description: str = ""
+    status: ClusterStatus = ClusterStatus.PENDING
+    conditions: list[Condition] = []
+    kubeconfig_encrypted: str | None = None
+    tenant_id: uuid.UUID = DEFAULT_TENANT
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)
+    updated_at: datetime = field(default_factory=now)
+    deleted_at: datetime | None = None
+
+
+class SshCredential(msgspec.Struct, frozen=True, kw_only=True):
+    """How to log in to the nodes of a cluster; `secrets_encrypted` is encrypted JSON of `specs.SshSecrets`."""
+
+    cluster_id: uuid.UUID
+    username: str
+    auth_method: AuthMethod
+    secrets_encrypted: str
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)
+
+
+class Node(msgspec.Struct, frozen=True, kw_only=True):
+    """A machine of a cluster."""
+
+    cluster_id: uuid.UUID
+    name: str
+    role: NodeRole
+    ip_address: str
+    os_type: OsType
+    ssh_port: int = 22
+    status: NodeStatus = NodeStatus.PENDING
+    machine_id: str = ""
+    host_keys: list[str] = []
+    kubernetes_version: str | None = None
+    last_seen: datetime | None = None
+    position: int = 0
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One playbook run for a cluster."""
+
+    cluster_id: uuid.UUID
+    type: JobType
+    requested_by: uuid.UUID | None
+    requested_by_email: str
+    status: JobStatus = JobStatus.QUEUED
+    attempt: int = 0
+    lease_until: datetime | None = None
+    worker: str | None = None
+    supervisor_pid: int | None = None
+    cancel_requested_at: datetime | None = None
+    retry_of: uuid.UUID | None = None
+    retry_hosts: str = "all"  # all | failed
+    deletes_cluster: bool = False
+    reason: str | None = None
+    message: str | None = None
+    correlation_id: str = ""
+    tenant_id: uuid.UUID = DEFAULT_TENANT
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    last_sequence: int = 0
+
+
+class Phase(msgspec.Struct, frozen=True, kw_only=True):
+    """One play of a job's playbook."""
+
+    job_id: uuid.UUID
+    slug: str
+    name: str
+    position: int
+    status: PhaseStatus = PhaseStatus.PENDING
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did what to what."""
+
+    actor: str
+    action: str
+    resource_type: str
+    resource_id: str
+    resource_name: str
+    status: str
+    actor_id: uuid.UUID | None = None
+    address: str = ""
+    correlation_id: str = ""
+    details: dict[str, Any] = {}
+    tenant_id: uuid.UUID = DEFAULT_TENANT
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    timestamp: datetime = field(default_factory=now)
+
+
+class IdempotencyRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer given to a request with an Idempotency-Key; `status_code` is None while it is under way."""
+
+    account_id: uuid.UUID
+    key: str
+    request_hash: str
+    status_code: int | None = None
+    response: bytes | None = None
+    headers: dict[str, str] = {}
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)

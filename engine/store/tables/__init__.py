@@ -1,0 +1,42 @@
+"""Tables, one file per noun. Events are partitioned, which Piccolo cannot say: their table is in the migrations only."""
+
+from piccolo.table import Table
+
+from engine.store.tables.account import Account
+from engine.store.tables.audit_entry import AuditEntry
+from engine.store.tables.cluster import Cluster
+from engine.store.tables.idempotency_record import IdempotencyRecord
+from engine.store.tables.job import Job
+from engine.store.tables.node import Node
+from engine.store.tables.phase import Phase
+from engine.store.tables.session import Session
+from engine.store.tables.ssh_credential import SshCredential
+from engine.store.tables.tenant import Tenant
+
+#: In the order in which foreign keys allow them to be made.
+ALL: tuple[type[Table], ...] = (
+    Tenant,
+    Account,
+    Session,
+    Cluster,
+    SshCredential,
+    Node,
+    Job,
+    Phase,
+    AuditEntry,
+    IdempotencyRecord,
+)
+
+__all__ = [
+    "ALL",
+    "Account",
+    "AuditEntry",
+    "Cluster",
+    "IdempotencyRecord",
+    "Job",
+    "Node",
+    "Phase",
+    "Session",
+    "SshCredential",
+    "Tenant",
+]
