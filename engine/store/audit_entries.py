@@ -37,5 +37,10 @@ async def page(
     chosen.add('"timestamp" >= {}', since)
     chosen.add('"timestamp" < {}', until)
     return await rows.page(
-        records.AuditEntry, "audit_entry", chosen, order='"timestamp" DESC, id DESC', offset=offset, limit=limit
+        records.AuditEntry,
+        "audit_entry",
+        chosen,
+        order='"timestamp" DESC, id DESC',
+        offset=offset,
+        limit=limit,
     )

@@ -11,7 +11,7 @@ from engine.store import nodes, records, rows, ssh_credentials
 
 
 async def add(cluster: records.Cluster) -> None:
-    """Write a new cluster; asyncpg.UniqueViolationError (constraint `cluster_name_unique`) when the name is taken."""
+    """Write a new cluster; asyncpg.UniqueViolationError (`cluster_name_unique`) when the name is taken."""
     await rows.insert("cluster", cluster)
 
 
@@ -35,7 +35,7 @@ async def page(
     offset: int = 0,
     limit: int = 20,
 ) -> tuple[list[records.Cluster], int]:
-    """Clusters, newest first, and how many in all. `deleted`: False without, True only, None with deleted ones."""
+    """Clusters, newest first, and how many in all; `deleted`: False without, True only, None both."""
     chosen = rows.Filter()
     chosen.add("tenant_id = {}", tenant_id)
     chosen.add("status = {}", status)
@@ -54,7 +54,11 @@ async def update(cluster_id: uuid.UUID, **values: Any) -> None:
 async def mark_deleted(cluster_id: uuid.UUID) -> None:
     """Soft-delete: its name is free again, and its kubeconfig is gone."""
     await update(
-        cluster_id, status=ClusterStatus.DELETED, deleted_at=records.now(), kubeconfig_encrypted=None, conditions=[]
+        cluster_id,
+        status=ClusterStatus.DELETED,
+        deleted_at=records.now(),
+        kubeconfig_encrypted=None,
+        conditions=[],
     )
 
 

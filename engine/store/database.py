@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import AsyncIterator
 from typing import Any, override
 
 import asyncpg
@@ -82,19 +84,36 @@ async def prepare(connection: Any) -> None:
 
     Text passes unchanged on the way in: Piccolo encodes JSON itself.
     """
-    for kind in ("json", "jsonb"):
-        await connection.set_type_codec(
-            kind, encoder=_encode, decoder=msgspec.json.decode, schema="pg_catalog", format="text"
-        )
+    await connection.set_type_codec(
+        "jsonb", encoder=_encode, decoder=_decode, schema="pg_catalog", format="binary"
+    )
 
 
-def _encode(value: Any) -> str:
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+_JSONB_VERSION = b"\x01"  # the binary format of jsonb is a version byte and the text
 
 
-def transaction() -> PostgresTransaction:
-    """All queries of this task inside the block commit or roll back together; nested blocks join the outer one."""
-    return DATABASE.transaction()
+def _encode(value: Any) -> bytes:
+    return _JSONB_VERSION + (value.encode() if isinstance(value, str) else msgspec.json.encode(value))
+
+
+def _decode(value: bytes) -> Any:
+    return msgspec.json.decode(value[1:])
+
+
+@contextlib.asynccontextmanager
+async def transaction() -> AsyncIterator[PostgresTransaction]:
+    """Queries of this task inside the block commit or roll back together; nested blocks join the outer one."""
+    scope = DATABASE.transaction()
+    try:
+        async with scope as opened:
+            yield opened
+    finally:
+        # When the connection is lost, Piccolo leaves the block with the dead transaction still current.
+        if DATABASE.current_transaction.get() is scope:
+            DATABASE.current_transaction.set(None)
+            if DATABASE.pool is not None:
+                with contextlib.suppress(*CONNECTION_ERRORS, asyncpg.PostgresError):
+                    await DATABASE.pool.release(scope.connection)
 
 
 async def fetch(sql: str, *arguments: Any) -> list[dict[str, Any]]:

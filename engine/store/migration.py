@@ -22,7 +22,7 @@ _PROCRASTINATE_VERSION = "03.04.00"  # the newest migration contained in the sch
 async def migrate(url: str) -> list[str]:
     """Apply what is missing; returns the names of the applied steps, empty when the schema is current.
 
-    Raises ServiceUnavailable when the server does not answer, MisconfiguredServer when the login may not do it.
+    Raises ServiceUnavailable when the server does not answer, MisconfiguredServer when the login may not.
     """
     try:
         guard = await asyncpg.connect(**database.connection_arguments(url, role=None))
@@ -37,7 +37,7 @@ async def migrate(url: str) -> list[str]:
     except asyncpg.InsufficientPrivilegeError as error:
         raise MisconfiguredServer(
             f"The database login may not migrate: {error}.",
-            remedy=f"Migrate with the owner of the database, who may create the role {database.RUNTIME_ROLE}, "
+            remedy=f"Migrate with the database's owner, who may create the role {database.RUNTIME_ROLE}, "
             f"or create that role and grant it to the login first.",
         ) from error
     finally:
@@ -86,7 +86,4 @@ def _grants() -> str:
     role = database.RUNTIME_ROLE
     tables = "procrastinate_jobs, procrastinate_events, procrastinate_workers, procrastinate_periodic_defers"
     sequences = re.sub(r"(procrastinate_(?:jobs|events|workers|periodic_defers))", r"\1_id_seq", tables)
-    return (
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {role};"
-        f"GRANT USAGE ON {sequences} TO {role};"
-    )
+    return f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {role};GRANT USAGE ON {sequences} TO {role};"

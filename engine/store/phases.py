@@ -15,7 +15,9 @@ async def add_many(phases: Sequence[records.Phase]) -> None:
         sql = """
             INSERT INTO phase (id, job_id, slug, name, position, status) VALUES ($1, $2, $3, $4, $5, $6)
             ON CONFLICT (job_id, slug) DO NOTHING"""
-        await database.fetch(sql, phase.id, phase.job_id, phase.slug, phase.name, phase.position, phase.status)
+        await database.fetch(
+            sql, phase.id, phase.job_id, phase.slug, phase.name, phase.position, phase.status
+        )
 
 
 async def of_job(job_id: uuid.UUID) -> list[records.Phase]:
@@ -45,5 +47,6 @@ async def move(job_id: uuid.UUID, slug: str, status: PhaseStatus) -> None:
 async def fail_running(job_id: uuid.UUID) -> None:
     """A phase that runs when its job ends did not succeed."""
     await database.fetch(
-        "UPDATE phase SET status = 'failed', finished_at = now() WHERE job_id = $1 AND status = 'running'", job_id
+        "UPDATE phase SET status = 'failed', finished_at = now() WHERE job_id = $1 AND status = 'running'",
+        job_id,
     )

@@ -1,4 +1,4 @@
-"""What the store gives and takes: plain values, one per row. Names clash with the tables' on purpose: import the module."""
+"""What the store gives and takes: plain values, one per row. Import the module: names are the tables' own."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SshCredential(msgspec.Struct, frozen=True, kw_only=True):
-    """How to log in to the nodes of a cluster; `secrets_encrypted` is encrypted JSON of `specs.SshSecrets`."""
+    """How to log in to a cluster's nodes; `secrets_encrypted` is encrypted JSON of `specs.SshSecrets`."""
 
     cluster_id: uuid.UUID
     username: str

@@ -1,16 +1,14 @@
-"""Rows in and out of tables as records. Table and column names come from code, values always go as parameters."""
+"""Rows in and out of tables as records. Names come from code, values always go as parameters."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from engine.store import database
-
-Record = TypeVar("Record", bound=msgspec.Struct)
 
 
 def quoted(names: Sequence[str]) -> str:
@@ -31,25 +29,26 @@ async def insert_many(table: str, records: Sequence[msgspec.Struct]) -> None:
     values = [getattr(record, column) for record in records for column in columns]
     width = len(columns)
     tuples = (
-        "(" + ", ".join(f"${row * width + place + 1}" for place in range(width)) + ")" for row in range(len(records))
+        "(" + ", ".join(f"${row * width + place + 1}" for place in range(width)) + ")"
+        for row in range(len(records))
     )
-    sql = f'INSERT INTO "{table}" ({quoted(columns)}) VALUES {", ".join(tuples)}'  # noqa: S608 - see module
+    sql = f'INSERT INTO "{table}" ({quoted(columns)}) VALUES {", ".join(tuples)}'
     await database.fetch(sql, *values)
 
 
 async def update(table: str, row_id: uuid.UUID, **values: Any) -> None:
     """Set columns of the row with this id."""
     assignments = ", ".join(f'"{name}" = ${place}' for place, name in enumerate(values, start=2))
-    await database.fetch(f'UPDATE "{table}" SET {assignments} WHERE id = $1', row_id, *values.values())  # noqa: S608
+    await database.fetch(f'UPDATE "{table}" SET {assignments} WHERE id = $1', row_id, *values.values())
 
 
-async def one(kind: type[Record], sql: str, *arguments: Any) -> Record | None:
+async def one[Record: msgspec.Struct](kind: type[Record], sql: str, *arguments: Any) -> Record | None:
     """The first row as a record, or None."""
     row = await database.fetch_one(sql, *arguments)
     return None if row is None else msgspec.convert(row, kind)
 
 
-async def many(kind: type[Record], sql: str, *arguments: Any) -> list[Record]:
+async def many[Record: msgspec.Struct](kind: type[Record], sql: str, *arguments: Any) -> list[Record]:
     """All rows as records."""
     return [msgspec.convert(row, kind) for row in await database.fetch(sql, *arguments)]
 
@@ -77,12 +76,12 @@ class Filter:
         return " WHERE " + " AND ".join(self.conditions) if self.conditions else ""
 
 
-async def page(
+async def page[Record: msgspec.Struct](
     kind: type[Record], table: str, chosen: Filter, *, order: str, offset: int, limit: int
 ) -> tuple[list[Record], int]:
     """Records from `offset` on, and how many there are in all."""
-    counted = await database.fetch_one(f'SELECT count(*) AS n FROM "{table}"{chosen.where}', *chosen.values)  # noqa: S608
+    counted = await database.fetch_one(f'SELECT count(*) AS n FROM "{table}"{chosen.where}', *chosen.values)
     place = len(chosen.values)
-    sql = f'SELECT * FROM "{table}"{chosen.where} ORDER BY {order} OFFSET ${place + 1} LIMIT ${place + 2}'  # noqa: S608
+    sql = f'SELECT * FROM "{table}"{chosen.where} ORDER BY {order} OFFSET ${place + 1} LIMIT ${place + 2}'
     assert counted is not None
     return await many(kind, sql, *chosen.values, offset, limit), counted["n"]

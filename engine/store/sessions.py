@@ -18,19 +18,23 @@ async def get(session_id: uuid.UUID) -> records.Session | None:
 
 
 async def by_refresh_hash(refresh_hash: str, *, lock: bool = False) -> records.Session | None:
-    """The session of a refresh token; locked until the transaction ends if asked, so that two uses are seen as two."""
+    """The session of a refresh token; locked until the transaction ends if asked."""
     sql = "SELECT * FROM session WHERE refresh_hash = $1" + (" FOR UPDATE" if lock else "")
     return await rows.one(records.Session, sql, refresh_hash)
 
 
 async def revoke(session_id: uuid.UUID) -> None:
     """End one session."""
-    await database.fetch("UPDATE session SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL", session_id)
+    await database.fetch(
+        "UPDATE session SET revoked_at = now() WHERE id = $1 AND revoked_at IS NULL", session_id
+    )
 
 
 async def revoke_family(family: uuid.UUID) -> None:
     """End every session that descends from one login."""
-    await database.fetch("UPDATE session SET revoked_at = now() WHERE family = $1 AND revoked_at IS NULL", family)
+    await database.fetch(
+        "UPDATE session SET revoked_at = now() WHERE family = $1 AND revoked_at IS NULL", family
+    )
 
 
 async def family_revoked(family: uuid.UUID) -> bool:

@@ -14,7 +14,9 @@ async def add(credential: records.SshCredential) -> None:
 
 async def of_cluster(cluster_id: uuid.UUID) -> records.SshCredential | None:
     """The credential of a cluster."""
-    return await rows.one(records.SshCredential, "SELECT * FROM ssh_credential WHERE cluster_id = $1", cluster_id)
+    return await rows.one(
+        records.SshCredential, "SELECT * FROM ssh_credential WHERE cluster_id = $1", cluster_id
+    )
 
 
 async def forget(cluster_id: uuid.UUID) -> None:

@@ -1,4 +1,4 @@
-"""Tables, one file per noun. Events are partitioned, which Piccolo cannot say: their table is in the migrations only."""
+"""Tables, one file per noun. Events are partitioned, which Piccolo cannot say: see the migrations."""
 
 from piccolo.table import Table
 

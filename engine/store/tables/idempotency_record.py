@@ -10,7 +10,7 @@ from engine.store.tables.account import Account
 
 
 class IdempotencyRecord(Table, db=DATABASE):
-    """Unique by account and key (index in the migrations); no answer yet while the first request is under way."""
+    """Unique by account and key (index in the migrations); no answer yet while the request is under way."""
 
     id = UUID(primary_key=True, default=UUID4())
     account_id = ForeignKey(references=Account, on_delete=OnDelete.cascade, null=False)

@@ -11,7 +11,7 @@ from engine.store.tables.tenant import Tenant
 
 
 class Job(Table, db=DATABASE):
-    """The truth about a run: the queue only triggers. A partial unique index allows one running job per cluster."""
+    """The truth about a run: the queue only triggers. A partial index allows one running job per cluster."""
 
     id = UUID(primary_key=True, default=UUID4())
     tenant_id = ForeignKey(references=Tenant, on_delete=OnDelete.restrict, null=False, index=True)

@@ -1,0 +1,167 @@
+"""Rows of jobs, and the fenced statements by which a run owns its job.
+
+Whoever claimed a job knows its attempt number; every later statement of that run names it, so a copy that lost
+the job changes nothing.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+
+import asyncpg
+
+from engine.domain.statuses import JobStatus, JobType
+from engine.store import database, records, rows
+
+LEASE_SECONDS = 180
+CANCEL_CHANNEL = "job_cancel"  # payload: job id
+
+#: Queued jobs that nothing stands before: no running job and no older queued one in their cluster.
+_STARTABLE = """
+    job.status = 'queued' AND job.cancel_requested_at IS NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM job other WHERE other.cluster_id = job.cluster_id AND other.id <> job.id
+        AND (other.status = 'running'
+             OR other.status = 'queued' AND (other.created_at, other.id) < (job.created_at, job.id)))"""
+
+
+async def add(job: records.Job) -> None:
+    """Write a new job; trigger it in the same transaction with `queue.trigger`."""
+    await rows.insert("job", job)
+
+
+async def get(job_id: uuid.UUID, *, lock: bool = False) -> records.Job | None:
+    """The job with this id; locked until the transaction ends if asked."""
+    sql = "SELECT * FROM job WHERE id = $1" + (" FOR UPDATE" if lock else "")
+    return await rows.one(records.Job, sql, job_id)
+
+
+async def page(
+    *,
+    cluster_id: uuid.UUID | None = None,
+    status: JobStatus | None = None,
+    job_type: JobType | None = None,
+    tenant_id: uuid.UUID = records.DEFAULT_TENANT,
+    offset: int = 0,
+    limit: int = 20,
+) -> tuple[list[records.Job], int]:
+    """Jobs, newest first, and how many in all."""
+    chosen = rows.Filter()
+    chosen.add("tenant_id = {}", tenant_id)
+    chosen.add("cluster_id = {}", cluster_id)
+    chosen.add("status = {}", status)
+    chosen.add("type = {}", job_type)
+    return await rows.page(
+        records.Job, "job", chosen, order="created_at DESC, id DESC", offset=offset, limit=limit
+    )
+
+
+async def active_of_cluster(cluster_id: uuid.UUID) -> list[records.Job]:
+    """Queued and running jobs of a cluster, oldest first."""
+    sql = """
+        SELECT * FROM job WHERE cluster_id = $1 AND status IN ('queued', 'running') ORDER BY created_at, id"""
+    return await rows.many(records.Job, sql, cluster_id)
+
+
+async def latest_of_cluster(cluster_id: uuid.UUID) -> records.Job | None:
+    """The newest job of a cluster."""
+    sql = "SELECT * FROM job WHERE cluster_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1"
+    return await rows.one(records.Job, sql, cluster_id)
+
+
+async def counts() -> dict[str, int]:
+    """How many jobs have each status."""
+    found = await database.fetch("SELECT status, count(*) AS n FROM job GROUP BY status")
+    return {row["status"]: row["n"] for row in found}
+
+
+async def claim(job_id: uuid.UUID, worker: str) -> int | None:
+    """Make a queued job ours; its attempt number, or None when it is not ours to start now."""
+    sql = f"""
+        UPDATE job SET status = 'running', attempt = attempt + 1, worker = $2, started_at = now(),
+               lease_until = now() + make_interval(secs => $3)
+        WHERE id = $1 AND {_STARTABLE} RETURNING attempt"""
+    try:
+        row = await database.fetch_one(sql, job_id, worker, LEASE_SECONDS)
+    except asyncpg.UniqueViolationError:  # another job of the cluster was claimed in the same moment
+        return None
+    return None if row is None else int(row["attempt"])
+
+
+async def set_supervisor(job_id: uuid.UUID, attempt: int, pid: int) -> None:
+    """Note who runs it."""
+    await database.fetch(
+        "UPDATE job SET supervisor_pid = $3 WHERE id = $1 AND attempt = $2", job_id, attempt, pid
+    )
+
+
+async def renew_lease(job_id: uuid.UUID, attempt: int) -> records.Job | None:
+    """Show life; None when the job is not ours any more."""
+    sql = """
+        UPDATE job SET lease_until = now() + make_interval(secs => $3)
+        WHERE id = $1 AND attempt = $2 AND status = 'running' RETURNING *"""
+    return await rows.one(records.Job, sql, job_id, attempt, LEASE_SECONDS)
+
+
+async def end(
+    job_id: uuid.UUID, attempt: int, status: JobStatus, *, reason: str | None, message: str | None
+) -> records.Job | None:
+    """Give a running job its final status; None when it is not ours any more."""
+    sql = """
+        UPDATE job SET status = $3, reason = $4, message = $5, finished_at = now(), lease_until = NULL
+        WHERE id = $1 AND attempt = $2 AND status = 'running' RETURNING *"""
+    return await rows.one(records.Job, sql, job_id, attempt, status, reason, message)
+
+
+async def cancel_queued(job_id: uuid.UUID, reason: str) -> records.Job | None:
+    """Cancel a job that nobody runs; None when it is not queued."""
+    sql = """
+        UPDATE job SET status = 'cancelled', reason = $2, finished_at = now(), cancel_requested_at = now()
+        WHERE id = $1 AND status = 'queued' RETURNING *"""
+    return await rows.one(records.Job, sql, job_id, reason)
+
+
+async def request_cancel(job_id: uuid.UUID) -> records.Job | None:
+    """Ask the supervisor of a running job to stop it; None when it does not run."""
+    sql = """
+        UPDATE job SET cancel_requested_at = coalesce(cancel_requested_at, now())
+        WHERE id = $1 AND status = 'running' RETURNING *"""
+    job = await rows.one(records.Job, sql, job_id)
+    if job is not None:
+        await database.fetch("SELECT pg_notify($1, $2)", CANCEL_CHANNEL, str(job_id))
+    return job
+
+
+async def startable(limit: int, *, older_than_seconds: float = 0.0) -> list[uuid.UUID]:
+    """Queued jobs that nothing stands before, oldest first."""
+    sql = f"""
+        SELECT id FROM job WHERE {_STARTABLE} AND created_at <= now() - make_interval(secs => $2)
+        ORDER BY created_at, id LIMIT $1"""
+    return [row["id"] for row in await database.fetch(sql, limit, older_than_seconds)]
+
+
+async def next_of_cluster(cluster_id: uuid.UUID) -> uuid.UUID | None:
+    """The oldest queued job of a cluster."""
+    sql = """
+        SELECT id FROM job WHERE cluster_id = $1 AND status = 'queued' AND cancel_requested_at IS NULL
+        ORDER BY created_at, id LIMIT 1"""
+    row = await database.fetch_one(sql, cluster_id)
+    return None if row is None else row["id"]
+
+
+async def running_of_worker(worker: str) -> list[records.Job]:
+    """Running jobs that a worker of this identity claimed."""
+    return await rows.many(records.Job, "SELECT * FROM job WHERE status = 'running' AND worker = $1", worker)
+
+
+async def lease_expired(except_worker: str) -> list[records.Job]:
+    """Running jobs of other workers that have shown no life for a whole lease."""
+    sql = "SELECT * FROM job WHERE status = 'running' AND worker <> $1 AND lease_until < now()"
+    return await rows.many(records.Job, sql, except_worker)
+
+
+async def ended_since(job_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Which of the jobs have ended."""
+    sql = "SELECT id FROM job WHERE id = ANY($1) AND status NOT IN ('queued', 'running')"
+    return {row["id"] for row in await database.fetch(sql, list(job_ids))}
