@@ -1,0 +1,129 @@
+"""After a cancel: ends on the nodes what a run left there, and waits for what must never be killed midway."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from engine.domain.specs import AuthMethod, SshSecrets
+from engine.execution import host_keys, run_directory, ssh, termination
+from engine.execution.ssh import Access, Place
+
+NEVER_KILLED = (
+    *("apt", "apt-get", "aptitude", "dpkg", "dnf", "yum", "microdnf", "rpm", "unattended-upgr"),
+    *("kubeadm", "etcdctl", "etcdutl"),
+)
+WAIT_SECONDS = 1800
+_PROGRAM = Path(__file__).with_name("remote_sweep.py")
+
+
+def clean(
+    access: Access,
+    places: Mapping[str, Place],
+    run_id: str,
+    *,
+    on_message: Callable[[str], None],
+    wait_seconds: int = WAIT_SECONDS,
+) -> None:
+    """End what carries the marker of a run on every node, all nodes at once.
+
+    `on_message` hears, in words, what is waited for, how much was ended, and which nodes could not be looked
+    at. Package managers, kubeadm and etcd's tools are left alone until they are done, for at most
+    `wait_seconds`.
+    """
+    if not places:
+        return
+    with ThreadPoolExecutor(max_workers=min(16, len(places))) as pool:
+        for name, place in places.items():
+            pool.submit(_clean_node, access, name, place, run_id, on_message, wait_seconds)
+
+
+def reap(
+    places: Mapping[str, Place],
+    pinned: Mapping[str, tuple[str, ...]],
+    username: str,
+    secrets: SshSecrets,
+    run_id: str,
+    *,
+    on_message: Callable[[str], None],
+) -> None:
+    """`clean` for a run whose supervisor is dead: opens its own way in. Only nodes with a pinned host key
+    are entered.
+    """
+    known = {name: place for name, place in places.items() if pinned.get(name)}
+    with (
+        run_directory.kept(f"reap-{run_id}"[:64]) as directory,
+        ssh.open_access(directory, username, secrets) as access,
+    ):
+        access.pin(known, pinned)
+        clean(access, known, run_id, on_message=on_message)
+
+
+def _clean_node(
+    access: Access, name: str, place: Place, run_id: str, on_message: Callable[[str], None], wait_seconds: int
+) -> None:
+    try:
+        process = subprocess.Popen(
+            access.command(place, *_remote_command(access)),
+            env=access.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(_input(access, run_id, wait_seconds))
+        process.stdin.close()
+        for line in process.stdout:
+            _report(name, line, on_message)
+        complaint = process.stderr.read() if process.stderr else ""
+        if process.wait() != 0:
+            words = host_keys.changed_message(name, (), complaint) or complaint.strip().splitlines()[-1:]
+            on_message(f"{name}: could not look for processes left by the run: {_joined(words)}")
+    except Exception as error:  # noqa: BLE001 - one node's trouble must not hide the others' results
+        on_message(f"{name}: could not look for processes left by the run: {error}")
+
+
+def _remote_command(access: Access) -> tuple[str, ...]:
+    if access.username == "root":
+        return ("python3", "-")
+    if access.secrets.auth_method is AuthMethod.PASSWORD:
+        return ("sudo", "-S", "-p", "''", "python3", "-")
+    return ("sudo", "-n", "python3", "-")
+
+
+def _input(access: Access, run_id: str, wait_seconds: int) -> str:
+    """What goes to the node's standard input: sudo's password where it is needed, then the program and its
+    orders.
+    """
+    orders = {
+        "marker": f"{termination.MARKER}={run_id}",
+        "spare": NEVER_KILLED,
+        "wait_seconds": wait_seconds,
+    }
+    password = access.secrets.password if access.username != "root" else None
+    lead = f"{password}\n" if password and access.secrets.auth_method is AuthMethod.PASSWORD else ""
+    return f"{lead}{_PROGRAM.read_text(encoding='utf-8')}\nsweep({json.dumps(orders)!r})\n"
+
+
+def _report(name: str, line: str, on_message: Callable[[str], None]) -> None:
+    try:
+        said: dict[str, Any] = json.loads(line)
+    except ValueError:
+        return
+    if waiting := said.get("waiting"):
+        on_message(f"{name}: waiting for {', '.join(waiting)} to finish; it is never stopped midway")
+    elif "killed" in said:
+        on_message(f"{name}: ended {said['killed']} processes left by the run")
+    elif "gave_up" in said:
+        on_message(f"{name}: {', '.join(said['gave_up'])} still runs; look at the node before the next job")
+
+
+def _joined(words: str | list[str]) -> str:
+    return words if isinstance(words, str) else " ".join(words) or "ssh said nothing"

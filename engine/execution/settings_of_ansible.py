@@ -1,0 +1,77 @@
+"""Ansible's settings for a run, as environment variables: minimal, fast, and nothing from the caller's
+environment.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import psutil
+
+from engine import content
+from engine.execution.ssh import SYSTEM_PATH, Access
+
+_MEGABYTE = 1024 * 1024
+_FORK_MEGABYTES = 100
+_RESERVED_MEGABYTES = 2048
+_FORKS_PER_CPU = 4
+
+
+def forks(hosts: int) -> int:
+    """How many hosts are worked on at once: as many as there are, within four per CPU and 100 MB each."""
+    memory = (psutil.virtual_memory().total // _MEGABYTE - _RESERVED_MEGABYTES) // _FORK_MEGABYTES
+    capacity = min(_FORKS_PER_CPU * (os.cpu_count() or 1), memory)
+    return max(1, min(hosts, capacity))
+
+
+def environment(
+    directory: Path, *, roles: Path, fact_cache: Path, access: Access | None, marker: Mapping[str, str]
+) -> dict[str, str]:
+    """The whole environment of `ansible-playbook`: PATH, HOME, LANG, the run's marker and ANSIBLE_*."""
+    variables = {
+        "PATH": f"{Path(sys.executable).parent}:{SYSTEM_PATH}",
+        "HOME": str(directory),
+        "TMPDIR": str(directory / "tmp"),
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        **marker,
+        "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
+        "ANSIBLE_HOME": str(directory / "ansible"),
+        "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
+        "ANSIBLE_ROLES_PATH": f"{roles}:{content.roles()}",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_FORCE_COLOR": "0",
+        "ANSIBLE_HOST_KEY_CHECKING": "True",
+        "ANSIBLE_INVENTORY_ENABLED": "yaml",
+        "ANSIBLE_GATHERING": "smart",
+        "ANSIBLE_CACHE_PLUGIN_CONNECTION": str(fact_cache),
+        "ANSIBLE_INJECT_FACT_VARS": "False",
+        "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_TIMEOUT": "20",
+        "ANSIBLE_SSH_RETRIES": "1",
+        "ANSIBLE_DEPRECATION_WARNINGS": "False",
+        "ANSIBLE_LOCALHOST_WARNING": "False",
+        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "False",
+        "ANSIBLE_INTERPRETER_PYTHON": "auto_silent",
+    }
+    if access is not None:
+        variables |= ssh_settings(directory, access)
+    return variables
+
+
+def ssh_settings(directory: Path, access: Access) -> dict[str, str]:
+    """Connection sharing with short socket paths (a UNIX socket's path has about 100 bytes), and the access'
+    options.
+    """
+    sharing = ["-C", "-o", "ControlMaster=auto", "-o", "ControlPersist=600s"]
+    settings = {
+        "ANSIBLE_SSH_ARGS": shlex.join([*sharing, *access.options()]),
+        "ANSIBLE_SSH_CONTROL_PATH_DIR": str(directory / "cp"),
+    }
+    if access.agent_socket is not None:
+        settings["SSH_AUTH_SOCK"] = str(access.agent_socket)
+    return settings
