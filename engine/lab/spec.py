@@ -96,6 +96,7 @@ def create_request(
             "private_key": Path(lab.private_key).read_text(),
         },
         "provision_immediately": True,
+        "lab": True,
     }
 
 
