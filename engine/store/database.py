@@ -102,7 +102,7 @@ def _decode(value: bytes) -> Any:
 
 @contextlib.asynccontextmanager
 async def transaction() -> AsyncIterator[PostgresTransaction]:
-    """Queries of this task inside the block commit or roll back together; nested blocks join the outer one."""
+    """Queries of this task inside the block commit or roll back together; inner blocks join the outer one."""
     scope = DATABASE.transaction()
     try:
         async with scope as opened:

@@ -1,7 +1,7 @@
 """Rows of jobs, and the fenced statements by which a run owns its job.
 
-Whoever claimed a job knows its attempt number; every later statement of that run names it, so a copy that lost
-the job changes nothing.
+Whoever claimed a job knows its attempt number; every later statement of that run names it, so a copy that
+lost the job changes nothing.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ RECONNECTED = ""
 class Hub:
     """Listens on channels and hands payloads to subscribers; reconnects by itself.
 
-    After a reconnect every subscriber gets `RECONNECTED`: notifications of the gap are lost, so read the tables again.
+    After a reconnect every subscriber gets `RECONNECTED`: what the gap held is lost; read the tables again.
     A subscriber that does not keep up loses payloads; they are hints, the tables are the truth.
     """
 
