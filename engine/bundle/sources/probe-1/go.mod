@@ -1,0 +1,3 @@
+module keelyard.local/bundle/probe
+
+go 1.24
