@@ -1,0 +1,95 @@
+#!/usr/bin/python
+"""Runs kubeadm with a configuration file and tells what went wrong without telling secrets."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kubeadm_run
+short_description: Run kubeadm init, join or reset with a configuration file
+description: >-
+  Passes the configuration through C(kubeadm config validate), runs kubeadm, redacts tokens and keys from its output, and on
+  failure adds the last journal lines of kubelet and containerd.
+options:
+  verb:
+    description: What to run.
+    type: str
+    required: true
+    choices: [init, join, reset]
+  config:
+    description: Path of the configuration on the node.
+    type: str
+    required: true
+  content:
+    description: What to write there first, when nothing secret is in it; empty when the file is there already.
+    type: str
+    default: ""
+  skip_phases:
+    description: Phases to leave out.
+    type: list
+    elements: str
+    default: []
+  remove_config:
+    description: Remove the configuration afterwards, whatever happens; it carries a token when joining.
+    type: bool
+    default: false
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.keelyard import PATH, journal, redact, tail, write_text
+
+REMEDIES = {
+    "init": "Mend what kubeadm names above and retry; what is already done is kept.",
+    "join": "Check that the node reaches the control plane on port 6443, mend what kubeadm names above and retry.",
+    "reset": "Mend what kubeadm names above and retry.",
+}
+
+
+def run(module, *arguments):
+    """Runs kubeadm; returns exit code and redacted output."""
+    code, out, err = module.run_command(["kubeadm", *arguments], environ_update={"PATH": PATH})
+    return code, redact((out + "\n" + err).strip())
+
+
+def main():
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "verb": {"type": "str", "required": True, "choices": ["init", "join", "reset"]},
+            "config": {"type": "str", "required": True},
+            "content": {"type": "str", "default": ""},
+            "skip_phases": {"type": "list", "elements": "str", "default": []},
+            "remove_config": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    verb, config = module.params["verb"], module.params["config"]
+    if module.check_mode:
+        module.exit_json(changed=True)
+    try:
+        if module.params["content"]:
+            write_text(config, module.params["content"], 0o600)
+        code, output = run(module, "config", "validate", "--config", config)
+        if code:
+            module.fail_json(msg="kubeadm does not accept %s:\n%s" % (config, tail(output)), output=output)
+        arguments = [verb, "--config", config]
+        if verb == "reset":
+            arguments.append("--force")
+        if module.params["skip_phases"]:
+            arguments += ["--skip-phases", ",".join(module.params["skip_phases"])]
+        code, output = run(module, *arguments)
+        if code:
+            module.fail_json(
+                msg="kubeadm %s failed:\n%s\n%s\n%s"
+                % (verb, tail(output), REMEDIES[verb], journal(module, ["kubelet", "containerd"])),
+                output=output,
+            )
+        module.exit_json(changed=True, output=output)
+    finally:
+        if module.params["remove_config"] and os.path.exists(config):
+            os.unlink(config)
+
+
+if __name__ == "__main__":
+    main()

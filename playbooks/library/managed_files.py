@@ -1,0 +1,102 @@
+#!/usr/bin/python
+"""Brings a set of files to their wanted content in one round trip and records them as Keelyard's."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: managed_files
+short_description: Bring a set of files to their wanted content in one round trip
+description: Writes what differs, atomically, keeps the original of a file someone else made, and records what it wrote.
+options:
+  files:
+    description: The files, each with path, content and mode (default 0644).
+    type: list
+    elements: dict
+    default: []
+  absent:
+    description: Paths that must not exist.
+    type: list
+    elements: str
+    default: []
+  record:
+    description: Whether to record the files as Keelyard's; off for files on the controller.
+    type: bool
+    default: true
+"""
+
+import os
+import stat
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.keelyard import Owned, write_text
+
+
+def current(path):
+    """Content and mode of a file, or (None, None) when it is not there."""
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
+            return stream.read(), stat.S_IMODE(os.fstat(stream.fileno()).st_mode)
+    except FileNotFoundError:
+        return None, None
+
+
+def wanted(item):
+    """Path, content and mode of one entry; a text file ends with a newline."""
+    content = item["content"]
+    if content and not content.endswith("\n"):
+        content += "\n"
+    return item["path"], content, int(str(item.get("mode", "0644")), 8)
+
+
+def bring(item, owned, check):
+    """Writes one file when it differs; returns a diff or None."""
+    path, content, mode = wanted(item)
+    before, before_mode = current(path)
+    diff = None
+    if before != content:
+        diff = {"before_header": path, "after_header": path, "before": before or "", "after": content}
+        if not check:
+            if owned is not None:
+                owned.keep_original(path)
+            write_text(path, content, mode)
+    elif before_mode != mode:
+        diff = {"before_header": path, "after_header": path, "before": oct(before_mode), "after": oct(mode)}
+        if not check:
+            os.chmod(path, mode)
+    if owned is not None:
+        owned.put(path, kind="file")
+    return diff
+
+
+def remove(path, owned, check):
+    """Removes one file when it is there; returns a diff or None."""
+    if not os.path.lexists(path):
+        return None
+    if not check:
+        os.unlink(path)
+        if owned is not None:
+            owned.drop(path)
+    return {"before_header": path, "after_header": path, "before": "present\n", "after": "absent\n"}
+
+
+def main():
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "files": {"type": "list", "elements": "dict", "default": []},
+            "absent": {"type": "list", "elements": "str", "default": []},
+            "record": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    owned = Owned() if module.params["record"] else None
+    diffs = [bring(item, owned, module.check_mode) for item in module.params["files"]]
+    diffs += [remove(path, owned, module.check_mode) for path in module.params["absent"]]
+    diffs = [diff for diff in diffs if diff]
+    if owned is not None and not module.check_mode:
+        owned.save()
+    module.exit_json(changed=bool(diffs), changed_files=[diff["after_header"] for diff in diffs], diff=diffs)
+
+
+if __name__ == "__main__":
+    main()

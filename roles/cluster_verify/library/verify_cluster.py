@@ -1,0 +1,193 @@
+#!/usr/bin/python
+"""Proves that a cluster works: every node Ready, a pod on each, and the pods reach each other, a service and DNS."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: verify_cluster
+short_description: Prove that a cluster works
+description: Runs a probe on every node in a namespace of its own and removes it again; the cluster is left as it was found.
+options:
+  nodes:
+    description: Names of the nodes that must be Ready.
+    type: list
+    elements: str
+    required: true
+  namespace:
+    description: Namespace to use; made and deleted here.
+    type: str
+    required: true
+  manifest:
+    description: A daemonset and a service, both named probe, on port 8080 and 80.
+    type: str
+    required: true
+  get:
+    description: Command in the probe that fetches the URL appended to it.
+    type: list
+    elements: str
+    required: true
+  resolve:
+    description: Command in the probe that resolves the name appended to it.
+    type: list
+    elements: str
+    required: true
+  dns_domain:
+    description: The cluster's DNS domain.
+    type: str
+    required: true
+  timeout_seconds:
+    description: How long nodes and pods may take to come up.
+    type: int
+    default: 300
+"""
+
+import json
+import time
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.keelyard import PATH, tail
+
+
+class Cluster:
+    """kubectl on the leader, within one namespace, with failures that tell what the pods say."""
+
+    def __init__(self, module):
+        self.module = module
+        self.namespace = module.params["namespace"]
+
+    def run(self, *arguments, data=None):
+        """Exit code, output and errors of kubectl."""
+        command = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", "-n", self.namespace, *arguments]
+        return self.module.run_command(command, data=data, environ_update={"PATH": PATH})
+
+    def must(self, what, *arguments, data=None):
+        """kubectl's output; ends the task when it fails."""
+        code, out, err = self.run(*arguments, data=data)
+        if code:
+            self.fail("%s: %s" % (what, tail(err or out, 5)))
+        return out
+
+    def fail(self, text):
+        """Ends the task with the reason, the state of nodes and pods, and their last events."""
+        parts = [text]
+        for title, arguments in (
+            ("nodes", ["get", "nodes", "-o", "wide"]),
+            ("pods that are not running", ["get", "pods", "-A", "-o", "wide", "--field-selector=status.phase!=Running"]),
+            ("probe pods", ["get", "pods", "-o", "wide"]),
+            ("events", ["get", "events", "-A", "--sort-by=.lastTimestamp"]),
+        ):
+            _, out, _ = self.run(*arguments)
+            if out.strip():
+                parts.append("--- %s\n%s" % (title, tail(out, 12)))
+        self.clean()
+        self.module.fail_json(msg="\n".join(parts))
+
+    def clean(self):
+        """Removes the namespace and waits until it is gone."""
+        self.run("delete", "namespace", self.namespace, "--ignore-not-found", "--timeout=120s")
+
+
+def until(deadline, attempt):
+    """Repeats an attempt until it has no complaint or time is up; returns the last complaint, empty on success."""
+    while True:
+        complaint = attempt()
+        if not complaint or time.monotonic() > deadline:
+            return complaint
+        time.sleep(1)
+
+
+def check_nodes(cluster, nodes, deadline):
+    """All nodes are known and Ready."""
+
+    def attempt():
+        code, out, err = cluster.run("get", "nodes", "-o", "json")
+        if code:
+            return "the apiserver does not answer: " + tail(err, 3)
+        ready = {}
+        for node in json.loads(out)["items"]:
+            states = {each["type"]: each for each in node["status"].get("conditions", [])}
+            state = states.get("Ready", {})
+            ready[node["metadata"]["name"]] = "" if state.get("status") == "True" else state.get("message", "no status yet")
+        waiting = ["%s (%s)" % (name, ready.get(name, "has not joined")) for name in nodes if ready.get(name, "x")]
+        return "not Ready: " + "; ".join(waiting) if waiting else ""
+
+    complaint = until(deadline, attempt)
+    if complaint:
+        cluster.fail(complaint + ". Look at kubelet on these nodes (`journalctl -u kubelet`), mend and retry.")
+
+
+def start_probes(cluster, nodes, deadline):
+    """A probe runs on every node; returns the pods as (name, node, address)."""
+    cluster.must("the namespace cannot be made", "create", "namespace", cluster.namespace)
+    cluster.must("the probes cannot be made", "apply", "-f", "-", data=cluster.module.params["manifest"])
+    found = []
+
+    def attempt():
+        out = cluster.must("the probes cannot be listed", "get", "pods", "-l", "app=probe", "-o", "json")
+        del found[:]
+        for pod in json.loads(out)["items"]:
+            states = {each["type"]: each["status"] for each in pod["status"].get("conditions", [])}
+            if states.get("Ready") == "True":
+                found.append((pod["metadata"]["name"], pod["spec"]["nodeName"], pod["status"]["podIP"]))
+        waiting = sorted(set(nodes) - {node for _, node, _ in found})
+        return "no running pod on " + ", ".join(waiting) if waiting else ""
+
+    complaint = until(deadline, attempt)
+    if complaint:
+        cluster.fail(complaint + ". The events below say why; mend and retry.")
+    return found
+
+
+def in_pod(cluster, pod, command, argument):
+    """Runs a command in a probe; returns why it failed, empty when it did not."""
+    code, out, err = cluster.run("exec", pod, "--", *command, argument)
+    return tail(err or out or "no output", 3) if code else ""
+
+
+def check_traffic(cluster, pods, deadline):
+    """Every pod reaches every other node's pod, the service and a name."""
+    get, resolve = cluster.module.params["get"], cluster.module.params["resolve"]
+    service = cluster.must("the service cannot be read", "get", "service", "probe", "-o", "jsonpath={.spec.clusterIP}")
+    name = "probe.%s.svc.%s" % (cluster.namespace, cluster.module.params["dns_domain"])
+    for pod, node, _ in pods:
+        steps = [
+            ("pod on %s to pod on %s (%s)" % (node, other, address), get, "http://%s:8080/" % address)
+            for other_pod, other, address in pods
+            if other_pod != pod
+        ]
+        steps.append(("pod on %s to a service (%s)" % (node, service), get, "http://%s/" % service))
+        steps.append(("pod on %s to DNS (%s)" % (node, name), resolve, name))
+        for what, command, argument in steps:
+            complaint = until(deadline, lambda command=command, argument=argument: in_pod(cluster, pod, command, argument))
+            if complaint:
+                cluster.fail("%s fails: %s. Look at the CNI's and kube-proxy's pods on the node, mend and retry." % (what, complaint))
+
+
+def main():
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "nodes": {"type": "list", "elements": "str", "required": True},
+            "namespace": {"type": "str", "required": True},
+            "manifest": {"type": "str", "required": True},
+            "get": {"type": "list", "elements": "str", "required": True},
+            "resolve": {"type": "list", "elements": "str", "required": True},
+            "dns_domain": {"type": "str", "required": True},
+            "timeout_seconds": {"type": "int", "default": 300},
+        },
+        supports_check_mode=True,
+    )
+    if module.check_mode:
+        module.exit_json(changed=False, msg="not run in check mode")
+    cluster, nodes = Cluster(module), module.params["nodes"]
+    deadline = time.monotonic() + module.params["timeout_seconds"]
+    check_nodes(cluster, nodes, deadline)
+    cluster.clean()
+    pods = start_probes(cluster, nodes, deadline)
+    check_traffic(cluster, pods, time.monotonic() + 60)
+    cluster.clean()
+    module.exit_json(changed=False, nodes=nodes, pods=["%s on %s" % (pod, node) for pod, node, _ in pods])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+#!/usr/bin/python
+"""Brings kernel modules, sysctls and swap to what Kubernetes needs, by value and not by file."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: kernel_state
+short_description: Bring kernel modules, sysctls and swap to what Kubernetes needs
+description: Compares live values and sets what differs. Built-in modules count as loaded.
+options:
+  modules:
+    description: Kernel features that must be there.
+    type: list
+    elements: str
+    default: []
+  sysctls:
+    description: Wanted live values.
+    type: dict
+    default: {}
+  swap_off:
+    description: Turn swap off, now and in fstab.
+    type: bool
+    default: false
+"""
+
+import os
+import re
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.keelyard import PATH, tail, write_text
+
+FSTAB = "/etc/fstab"
+MARK = "# keelyard: "
+
+
+def is_loaded(name):
+    """Whether a module is loaded or built in, as far as its traces in the file systems tell."""
+    if os.path.isdir("/sys/module/" + name):
+        return True
+    if name == "br_netfilter":
+        return os.path.exists("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    with open("/proc/filesystems", encoding="utf-8") as stream:
+        return name in stream.read().split()
+
+
+def load(module, name):
+    """Loads a module when it is not there; returns whether it had to."""
+    if is_loaded(name):
+        return False
+    if not module.check_mode:
+        code, _, err = module.run_command(["modprobe", name], environ_update={"PATH": PATH})
+        if code:
+            module.fail_json(
+                msg="The kernel has no %s: %s Install the kernel's extra modules (kernel-modules-extra, linux-modules-extra) "
+                "or a kernel that has it, then retry." % (name, tail(err))
+            )
+        return is_loaded(name)
+    return True
+
+
+def set_sysctl(module, key, value):
+    """Sets one sysctl when its live value differs; returns whether it did."""
+    path = "/proc/sys/" + key.replace(".", "/")
+    try:
+        with open(path, encoding="utf-8") as stream:
+            if stream.read().split() == value.split():
+                return False
+        if not module.check_mode:
+            with open(path, "w", encoding="utf-8") as stream:
+                stream.write(value)
+    except OSError as reason:
+        module.fail_json(msg="sysctl %s cannot be set to %s: %s" % (key, value, reason))
+    return True
+
+
+def swap_off(module):
+    """Turns swap off and comments its fstab lines out, so that deprovision can bring them back; returns what it did."""
+    done = []
+    with open("/proc/swaps", encoding="utf-8") as stream:
+        active = [line.split()[0] for line in stream.read().splitlines()[1:]]
+    if active:
+        done.append("swap off: " + " ".join(active))
+        if not module.check_mode:
+            code, _, err = module.run_command(["swapoff", "-a"], environ_update={"PATH": PATH})
+            if code:
+                module.fail_json(msg="Swap cannot be turned off: %s Free memory on the node and retry." % tail(err))
+    if os.path.exists(FSTAB):
+        with open(FSTAB, encoding="utf-8") as stream:
+            before = stream.read()
+        after = re.sub(r"(?m)^(?=[^#\n]*\sswap\s)", MARK, before)
+        if after != before:
+            done.append("fstab")
+            if not module.check_mode:
+                write_text(FSTAB, after, 0o644)
+    return done
+
+
+def main():
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "modules": {"type": "list", "elements": "str", "default": []},
+            "sysctls": {"type": "dict", "default": {}},
+            "swap_off": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    loaded = [name for name in module.params["modules"] if load(module, name)]
+    wanted = module.params["sysctls"]
+    applied = [key for key in wanted if set_sysctl(module, key, str(wanted[key]))]
+    swapped = swap_off(module) if module.params["swap_off"] else []
+    module.exit_json(changed=bool(loaded or applied or swapped), loaded=loaded, sysctls=applied, swap=swapped)
+
+
+if __name__ == "__main__":
+    main()
