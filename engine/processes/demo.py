@@ -55,7 +55,9 @@ def begin(*, nodes: int, bundle: Path | None, console: Console) -> None:
     """
     began = time.monotonic()
     console.print(f"[bold]1/4[/] {nodes} bare Linux nodes: systemd, sshd, nothing of Kubernetes")
-    yard = lab.up(NAME, nodes=nodes, narrate=lambda line: console.print(f"    {line}", style="dim", highlight=False))
+    yard = lab.up(
+        NAME, nodes=nodes, narrate=lambda line: console.print(f"    {line}", style="dim", highlight=False)
+    )
     for node in yard.nodes:
         console.print(f"    {node.name}  {node.address}  ready", highlight=False)
     console.print("[bold]2/4[/] Keelyard: PostgreSQL, API, worker")
@@ -131,7 +133,13 @@ def _server(bundle: Path | None) -> Demo:
 
 def _environment(bundle: Path | None) -> Mapping[str, str]:
     kept = {key: value for key, value in os.environ.items() if key not in {"DATABASE_URL", "ADMIN_PASSWORD"}}
-    artifacts = {"KEELYARD_ARTIFACTS": "bundle", "KEELYARD_BUNDLE": str(bundle)} if bundle else {}
+    artifacts = {"KEELYARD_ARTIFACTS": "upstream"}
+    if bundle:
+        artifacts = {
+            "KEELYARD_ARTIFACTS": "bundle",
+            "KEELYARD_BUNDLE": str(bundle),
+            "KEELYARD_BUNDLE_PUBLIC_KEY": str(content.home() / "keys" / "bundle-signing.pub"),
+        }
     return {
         **kept,
         **artifacts,
@@ -174,7 +182,7 @@ def _job(client: ApiClient) -> dict[str, Any]:
         started = client.call("POST", f"/api/v1/clusters/{NAME}/provision")
         job_id = started["job_id"]
     else:
-        request = lab.create_request(NAME, NAME, kubernetes_version=catalogue.DEFAULT_KUBERNETES_VERSION)
+        request = lab.create_request(NAME, NAME, kubernetes_version=catalogue.DEFAULT.kubernetes)
         job_id = client.call("POST", "/api/v1/clusters", request)["job"]["id"]
     found: dict[str, Any] = client.call("GET", f"/api/v1/jobs/{job_id}")
     return found
@@ -185,7 +193,11 @@ def _prove(yard: lab.Lab, kubeconfig: Path, bundle: Path | None, console: Consol
     console.print("    $ kubectl get nodes -o wide", style="dim", highlight=False)
     nodes = _run([*kubectl, "get", "nodes", "-o", "wide"])
     console.print(nodes.rstrip(), highlight=False, soft_wrap=True)
-    manifest = (Path(__file__).parent / "demo.yaml").read_text().replace("@IMAGE@", catalogue.PROBE_IMAGE)
+    manifest = (
+        (Path(__file__).parent / "demo.yaml")
+        .read_text()
+        .replace("@IMAGE@", catalogue.DEFAULT.images()["probe"])
+    )
     _run([*kubectl, "apply", "-f", "-"], manifest)
     _run([*kubectl, "rollout", "status", "deployment/hello", f"--timeout={ANSWER_SECONDS}s"])
     port = _run([*kubectl, "get", "service", "hello", "-o", "jsonpath={.spec.ports[0].nodePort}"])

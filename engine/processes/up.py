@@ -100,7 +100,8 @@ def _await_api(host: str, port: int, api: Child, stopping: threading.Event) -> N
         while not stopping.is_set() and not client.healthy():
             if (code := api.ended()) is not None:
                 raise KeelyardError(
-                    f"The API ended with exit code {code} before it answered.", remedy="Its last lines say why."
+                    f"The API ended with exit code {code} before it answered.",
+                    remedy="Its last lines say why.",
                 )
             if time.monotonic() > deadline:
                 raise ServiceUnavailable(f"The API did not answer within {START_SECONDS} s.")

@@ -46,6 +46,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     keelyard_demo: bool = False
     keelyard_artifacts: str = "auto"  # auto | upstream | bundle
     keelyard_bundle: str = ""  # directory; empty = KEELYARD_HOME/bundle
+    keelyard_bundle_public_key: str = ""  # file; empty = KEELYARD_HOME/keys/bundle-signing.pub
 
     def __repr__(self) -> str:
         return "Settings(...)"

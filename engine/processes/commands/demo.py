@@ -11,7 +11,9 @@ from engine import content
 
 
 @click.command()
-@click.option("--nodes", default=2, show_default=True, type=click.IntRange(1, 10), help="Lab nodes to begin with.")
+@click.option(
+    "--nodes", default=2, show_default=True, type=click.IntRange(1, 10), help="Lab nodes to begin with."
+)
 @click.option("--down", is_flag=True, help="Remove the demo and everything of it.")
 @click.option(
     "--artifacts",
@@ -40,6 +42,6 @@ def _bundle(artifacts: str, console: Console) -> Path | None:
         return None
     directory = content.home() / "bundle"
     if not (directory / "SHA256SUMS.sig").exists():
-        console.print("The official repositories are out of reach: building the bundle first (once, 10 to 30 minutes).")
-        build.build(directory)
+        console.print("Building the bundle first: once, 10 to 30 minutes.")
+        build.build(directory, report=lambda line: console.print(f"    {line}", style="dim", highlight=False))
     return directory

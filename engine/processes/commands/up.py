@@ -15,7 +15,9 @@ from engine.services import settings as server_settings
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--concurrency", default=4, show_default=True, type=click.IntRange(1, 256), help="Runs at once.")
+@click.option(
+    "--concurrency", default=4, show_default=True, type=click.IntRange(1, 256), help="Runs at once."
+)
 def up(*, host: str, port: int, concurrency: int) -> None:
     """Start everything on this machine: PostgreSQL (unless DATABASE_URL is set), API and one worker."""
     from engine.store import migration
