@@ -9,8 +9,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Sequence
 
-import asyncpg
-
 from engine.domain.statuses import JobStatus, JobType
 from engine.store import database, records, rows
 
@@ -70,6 +68,14 @@ async def latest_of_cluster(cluster_id: uuid.UUID) -> records.Job | None:
     return await rows.one(records.Job, sql, cluster_id)
 
 
+async def last_ended(cluster_id: uuid.UUID) -> records.Job | None:
+    """The last job of a cluster that had started and has ended."""
+    sql = """
+        SELECT * FROM job WHERE cluster_id = $1 AND started_at IS NOT NULL AND finished_at IS NOT NULL
+        ORDER BY finished_at DESC, id DESC LIMIT 1"""
+    return await rows.one(records.Job, sql, cluster_id)
+
+
 async def counts() -> dict[str, int]:
     """How many jobs have each status."""
     found = await database.fetch("SELECT status, count(*) AS n FROM job GROUP BY status")
@@ -77,15 +83,15 @@ async def counts() -> dict[str, int]:
 
 
 async def claim(job_id: uuid.UUID, worker: str) -> int | None:
-    """Make a queued job ours; its attempt number, or None when it is not ours to start now."""
+    """Make a queued job ours; its attempt number, or None when it is not ours to start now.
+
+    Raises asyncpg.UniqueViolationError when another job of the cluster was claimed in the same moment.
+    """
     sql = f"""
         UPDATE job SET status = 'running', attempt = attempt + 1, worker = $2, started_at = now(),
                lease_until = now() + make_interval(secs => $3)
         WHERE id = $1 AND {_STARTABLE} RETURNING attempt"""
-    try:
-        row = await database.fetch_one(sql, job_id, worker, LEASE_SECONDS)
-    except asyncpg.UniqueViolationError:  # another job of the cluster was claimed in the same moment
-        return None
+    row = await database.fetch_one(sql, job_id, worker, LEASE_SECONDS)
     return None if row is None else int(row["attempt"])
 
 

@@ -1,0 +1,117 @@
+"""What a cluster, its conditions and its nodes are, derived from facts. Decided nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from engine.domain.conditions import Condition, ConditionStatus, ConditionType, observe
+from engine.domain.statuses import ClusterStatus, JobStatus, JobType, NodeStatus
+
+
+class HostResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run left one node."""
+
+    failed: bool = False
+    unreachable: bool = False
+
+
+class EndedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known when a run has ended. `hosts` holds the nodes that the run worked on."""
+
+    job_type: JobType
+    status: JobStatus
+    hosts: Mapping[str, HostResult]
+    at: datetime
+    kubeconfig: bool = False  # the run left a kubeconfig
+
+
+def derive(
+    *,
+    deleted: bool,
+    provisioned: bool,
+    active: JobType | None,
+    last: tuple[JobType, JobStatus] | None,
+) -> ClusterStatus:
+    """A cluster's status.
+
+    Args:
+        deleted: it was soft-deleted.
+        provisioned: Keelyard holds its kubeconfig: it was provisioned and not deprovisioned since.
+        active: type of the job that runs, or else of the next queued one.
+        last: type and status of the last job that had started and ended.
+    """
+    if deleted:
+        return ClusterStatus.DELETED
+    if active is JobType.PROVISION:
+        return ClusterStatus.RUNNING if provisioned else ClusterStatus.PROVISIONING
+    if last is None:
+        return ClusterStatus.PENDING
+    if last[1] is not JobStatus.SUCCESS:
+        return ClusterStatus.FAILED
+    return ClusterStatus.RUNNING if last[0] is JobType.PROVISION else ClusterStatus.PENDING
+
+
+def node_status(current: NodeStatus, name: str, run: EndedRun) -> NodeStatus:
+    """A node's status after a run."""
+    result = run.hosts.get(name)
+    if result is not None and (result.failed or result.unreachable):
+        return NodeStatus.FAILED
+    if run.status is JobStatus.SUCCESS and result is not None:
+        return NodeStatus.READY if run.job_type is JobType.PROVISION else NodeStatus.PENDING
+    # The run ended before this node was through, for a reason that lies elsewhere.
+    return NodeStatus.PENDING if current is NodeStatus.PROVISIONING else current
+
+
+def conditions(before: Sequence[Condition], run: EndedRun) -> list[Condition]:
+    """A cluster's conditions after a run. What it did not look at stays, or is Unknown at first."""
+    observed = [_reachable(run), *_cluster_conditions({known.type for known in before}, run)]
+    after = list(before)
+    for condition in observed:
+        after = observe(after, condition)
+    return after
+
+
+def _reachable(run: EndedRun) -> Condition:
+    silent = sorted(name for name, result in run.hosts.items() if result.unreachable)
+    if silent:
+        message = f"No answer from {', '.join(silent)}."
+        return _condition(
+            ConditionType.NODES_REACHABLE, ConditionStatus.FALSE, "NodesUnreachable", message, run
+        )
+    if run.hosts:
+        return _condition(ConditionType.NODES_REACHABLE, ConditionStatus.TRUE, "NodesAnswered", "", run)
+    message = "The last run ended before any node was asked."
+    return _condition(ConditionType.NODES_REACHABLE, ConditionStatus.UNKNOWN, "NotObserved", message, run)
+
+
+_OF_THE_CLUSTER = (
+    ConditionType.CONTROL_PLANE_AVAILABLE,
+    ConditionType.WORKERS_READY,
+    ConditionType.NETWORK_READY,
+)
+
+
+def _cluster_conditions(known: set[ConditionType], run: EndedRun) -> list[Condition]:
+    kubeconfig = ConditionType.KUBECONFIG_AVAILABLE
+    if run.status is JobStatus.SUCCESS and run.job_type is JobType.PROVISION:
+        verified = [_condition(kind, ConditionStatus.TRUE, "Verified", "", run) for kind in _OF_THE_CLUSTER]
+        held = ConditionStatus.TRUE if run.kubeconfig else ConditionStatus.FALSE
+        return [
+            *verified,
+            _condition(kubeconfig, held, "Stored" if run.kubeconfig else "NotDelivered", "", run),
+        ]
+    if run.status is JobStatus.SUCCESS:
+        kinds = (*_OF_THE_CLUSTER, kubeconfig)
+        return [_condition(kind, ConditionStatus.FALSE, "Deprovisioned", "", run) for kind in kinds]
+    first_time = [kind for kind in (*_OF_THE_CLUSTER, kubeconfig) if kind not in known]
+    message = "No run has got far enough to tell."
+    return [_condition(kind, ConditionStatus.UNKNOWN, "NotObserved", message, run) for kind in first_time]
+
+
+def _condition(
+    kind: ConditionType, status: ConditionStatus, reason: str, message: str, run: EndedRun
+) -> Condition:
+    return Condition(type=kind, status=status, reason=reason, message=message, last_transition_time=run.at)
