@@ -1,6 +1,6 @@
 """The main job from end to end: through the API, on real nodes, with real kubeadm.
 
-The tests of this file tell one story in order, on one lab and one server; a broken chapter fails those after it.
+The tests of this file tell one story in order, on one lab and one server; a broken chapter fails the rest.
 """
 
 from __future__ import annotations
