@@ -1,0 +1,128 @@
+"""The operator's terminal: who is signed in, which screen is on top, and nothing else."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import ClassVar, override
+
+from textual import on
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen, Screen
+
+from tui import errors, messages
+from tui.client import Client
+from tui.palette import Places
+from tui.screens.cluster import ClusterScreen
+from tui.screens.clusters import ClustersScreen
+from tui.screens.dialogs import Help
+from tui.screens.job import JobScreen
+from tui.screens.jobs import JobsScreen
+from tui.screens.login import LoginScreen
+
+log = logging.getLogger("keelyard.tui")
+
+# One entry per noun: its list is a mode of the terminal, with a stack of screens of its own.
+LISTS: dict[str, Callable[[Client], Screen[None]]] = {"clusters": ClustersScreen, "jobs": JobsScreen}
+
+
+class Terminal(App[None]):
+    """Keelyard in the terminal."""
+
+    TITLE = "keelyard"
+    CSS_PATH = "styles.tcss"
+    COMMANDS: ClassVar = {Places}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("colon,ctrl+p", "command_palette", "Command", id="palette", key_display=":"),
+        Binding("1", "go('clusters')", "Clusters", id="go.clusters", show=False),
+        Binding("2", "go('jobs')", "Jobs", id="go.jobs", show=False),
+        Binding("question_mark", "help", "Help", id="help", key_display="?"),
+        Binding("q", "quit", "Quit", id="quit"),
+    ]
+
+    def __init__(self, client: Client, *, email: str = "", password: str = "") -> None:
+        super().__init__()
+        self._client = client
+        self._email = email
+        self._password = password
+
+    def on_mount(self) -> None:
+        """Registers the nouns and asks who is there."""
+        for noun, screen in LISTS.items():
+            self.add_mode(noun, partial(screen, self._client))
+        password, self._password = self._password, ""
+        self.push_screen(
+            LoginScreen(self._client, email=self._email, password=password),
+            lambda _: self.action_go("clusters"),
+        )
+
+    @override
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing but signing in before one is signed in, and no second dialog over a dialog."""
+        if action in {"command_palette", "go", "help"}:
+            return self._client.user is not None and not isinstance(self.screen, ModalScreen | LoginScreen)
+        return True
+
+    # --- going places ---
+
+    def action_go(self, noun: str) -> None:
+        """Shows the list of a noun from its top."""
+        self.post_message(messages.Go(noun))
+
+    @on(messages.Go)
+    async def _go(self, message: messages.Go) -> None:
+        await self.switch_mode(message.noun)
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+
+    @on(messages.OpenCluster)
+    async def _open_cluster(self, message: messages.OpenCluster) -> None:
+        await self.push_screen(ClusterScreen(self._client, message.cluster_id))
+
+    @on(messages.OpenJob)
+    async def _open_job(self, message: messages.OpenJob) -> None:
+        await self.push_screen(JobScreen(self._client, message.job_id))
+
+    @on(messages.SignInNeeded)
+    def _sign_in_again(self, message: messages.SignInNeeded) -> None:
+        if not isinstance(self.screen, LoginScreen):
+            email = self._client.user.email if self._client.user else self._email
+            self.push_screen(LoginScreen(self._client, email=email, reason=f"▲ {message.reason}"))
+
+    def action_help(self) -> None:
+        """Lists the keys of the screen below."""
+        keys = [
+            (self.get_key_display(active.binding), active.tooltip or active.binding.description)
+            for active in self.screen.active_bindings.values()
+            if active.enabled and active.binding.description
+        ]
+        self.push_screen(Help(keys))
+
+    @override
+    async def action_quit(self) -> None:
+        """Leaves; the session is revoked if the server answers at once."""
+        with suppress(errors.ApiError):
+            await self._client.sign_out()
+        self.exit()
+
+    # --- the end ---
+
+    async def on_unmount(self) -> None:
+        """Gives up the connections."""
+        await self._client.close()
+
+    @override
+    def _handle_exception(self, error: Exception) -> None:
+        log.critical("The terminal stopped on an unexpected error.", exc_info=error)
+        super()._handle_exception(error)
+
+    @override
+    def _fatal_error(self) -> None:
+        # Textual would print a traceback with local variables here, passwords included.
+        self.panic(
+            "Keelyard's terminal stopped on an error of its own. Your clusters and jobs are not affected.\n"
+            "Start it with --log FILE to keep the details, and report them."
+        )

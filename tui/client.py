@@ -1,0 +1,240 @@
+"""The API as the terminal uses it: typed calls, one session that renews itself, errors in plain words."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import msgspec
+
+from tui import errors, wire
+
+PAGE_SIZE = 100
+_RENEW_BEFORE_SECONDS = 30.0
+_TIMEOUT = httpx.Timeout(15.0, connect=5.0)
+_STREAM_TIMEOUT = httpx.Timeout(15.0, connect=5.0, read=60.0)  # the server sends keep-alives well within
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Client:
+    """One server, one signed-in user. Tokens live in memory only."""
+
+    def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """Raises ValueError for a URL that is not http or https with a host."""
+        try:
+            base = httpx.URL(url.rstrip("/"))
+        except httpx.InvalidURL as invalid:
+            raise ValueError(f"{url!r} is not a URL: {invalid}.") from invalid
+        if base.scheme not in {"http", "https"} or not base.host:
+            raise ValueError(f"{url!r} is not a server's URL; it looks like http://127.0.0.1:8000.")
+        self.url = str(base)
+        self.user: wire.User | None = None
+        self.is_exposed = base.scheme == "http" and base.host not in _LOOPBACK
+        self._http = httpx.AsyncClient(
+            base_url=base,
+            timeout=_TIMEOUT,
+            transport=transport,
+            trust_env=base.host not in _LOOPBACK,  # a proxy cannot reach this machine's own loopback
+            headers={"User-Agent": "keelyard-tui", "Accept": "application/json"},
+        )
+        self._tokens: wire.Tokens | None = None
+        self._renew_at = 0.0
+        self._renewing = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Gives up the connections."""
+        await self._http.aclose()
+
+    # --- session ---
+
+    async def sign_in(self, email: str, password: str) -> wire.User:
+        """Starts a session. Raises ApiError; wrong credentials are Refused or SessionEnded."""
+        form = {"username": email, "password": password}
+        response = await self._send(self._http.build_request("POST", "/api/v1/auth/login", data=form))
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            raise errors.Refused(_problem_text(response) or "Incorrect e-mail or password.")
+        return self._keep(_decode(_checked(response), wire.Tokens))
+
+    async def sign_out(self) -> None:
+        """Revokes the session on the server. Raises ApiError."""
+        if self._tokens is None:
+            return
+        tokens, self._tokens, self.user = self._tokens, None, None
+        request = self._http.build_request("POST", "/api/v1/auth/logout", timeout=httpx.Timeout(2.0))
+        request.headers["Authorization"] = f"Bearer {tokens.access_token}"
+        await self._send(request)
+
+    def _keep(self, tokens: wire.Tokens) -> wire.User:
+        self._tokens = tokens
+        self.user = tokens.user
+        self._renew_at = time.monotonic() + tokens.expires_in - _RENEW_BEFORE_SECONDS
+        return tokens.user
+
+    async def _token(self, *, rejected: str | None = None) -> str:
+        """A token that should still be good; renews it when it is old or is the one just rejected."""
+        async with self._renewing:  # refresh tokens rotate, so two renewals at once would end the session
+            if self._tokens is None:
+                raise errors.SessionEnded("You are not signed in.")
+            stale = time.monotonic() >= self._renew_at
+            if stale or self._tokens.access_token == rejected:
+                body = {"refresh_token": self._tokens.refresh_token}
+                response = await self._send(
+                    self._http.build_request("POST", "/api/v1/auth/refresh", json=body)
+                )
+                if response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+                    self._tokens = None
+                    raise errors.SessionEnded("Your session has ended. Sign in again.")
+                self._keep(_decode(_checked(response), wire.Tokens))
+            return self._tokens.access_token
+
+    # --- clusters ---
+
+    async def clusters(self, page: int = 1) -> wire.Page[wire.Cluster]:
+        """One page of clusters."""
+        return await self._get("/api/v1/clusters", wire.Page[wire.Cluster], page=page, page_size=PAGE_SIZE)
+
+    async def cluster(self, cluster_id: str) -> wire.Cluster:
+        """One cluster."""
+        return await self._get(f"/api/v1/clusters/{cluster_id}", wire.Cluster)
+
+    async def nodes(self, cluster_id: str) -> wire.Page[wire.Node]:
+        """The first page of a cluster's nodes."""
+        return await self._get(
+            f"/api/v1/clusters/{cluster_id}/nodes", wire.Page[wire.Node], page_size=PAGE_SIZE
+        )
+
+    async def provision(self, cluster_id: str) -> wire.Accepted:
+        """Queues a provision job."""
+        return await self._post(f"/api/v1/clusters/{cluster_id}/provision")
+
+    async def delete_cluster(self, cluster_id: str, *, deprovision: bool) -> wire.Accepted:
+        """Deletes the record alone, or queues a job that also undoes the nodes."""
+        response = await self._call(
+            "DELETE", f"/api/v1/clusters/{cluster_id}", params={"deprovision": str(deprovision).lower()}
+        )
+        return _decode(response, wire.Accepted) if response.content else wire.Accepted()
+
+    async def kubeconfig(self, cluster_id: str) -> str:
+        """The cluster's admin kubeconfig, YAML. Raises NotThere while there is none."""
+        response = await self._call(
+            "GET", f"/api/v1/clusters/{cluster_id}/kubeconfig", headers={"Accept": "application/x-yaml, */*"}
+        )
+        return response.text
+
+    # --- jobs ---
+
+    async def jobs(self, page: int = 1, *, cluster_id: str | None = None) -> wire.Page[wire.Job]:
+        """One page of jobs, newest first; of one cluster when asked so."""
+        query: dict[str, Any] = {"page": page, "page_size": PAGE_SIZE}
+        if cluster_id is not None:
+            query["cluster_id"] = cluster_id
+        return await self._get("/api/v1/jobs", wire.Page[wire.Job], **query)
+
+    async def job(self, job_id: str) -> wire.Job:
+        """One job with its phases."""
+        return await self._get(f"/api/v1/jobs/{job_id}", wire.Job)
+
+    async def cancel(self, job_id: str) -> wire.Accepted:
+        """Asks the job to stop."""
+        return await self._post(f"/api/v1/jobs/{job_id}/cancel")
+
+    async def retry(self, job_id: str) -> wire.Accepted:
+        """Queues a new job that resumes this one."""
+        return await self._post(f"/api/v1/jobs/{job_id}/retry")
+
+    @asynccontextmanager
+    async def events(self, job_id: str, after: int) -> AsyncGenerator[httpx.Response]:
+        """The open event stream of a job, after the given sequence. Raises ApiError."""
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        if after:
+            headers["Last-Event-ID"] = str(after)
+        request = self._http.build_request(
+            "GET", f"/api/v1/jobs/{job_id}/events", headers=headers, timeout=_STREAM_TIMEOUT
+        )
+        response = await self._authorized(request, stream=True)
+        try:
+            if response.is_error:
+                await response.aread()
+            yield _checked(response)
+        except httpx.HTTPError as cut:
+            raise self._unreachable(cut) from cut
+        finally:
+            await response.aclose()
+
+    # --- plumbing ---
+
+    async def _get[T](self, path: str, kind: type[T], **query: Any) -> T:
+        return _decode(await self._call("GET", path, params=query), kind)
+
+    async def _post(self, path: str) -> wire.Accepted:
+        response = await self._call("POST", path, headers={"Idempotency-Key": str(uuid.uuid4())})
+        return _decode(response, wire.Accepted) if response.content else wire.Accepted()
+
+    async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return _checked(await self._authorized(self._http.build_request(method, path, **options)))
+
+    async def _authorized(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        token = await self._token()
+        request.headers["Authorization"] = f"Bearer {token}"
+        response = await self._send(request, stream=stream)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            await response.aclose()
+            request.headers["Authorization"] = f"Bearer {await self._token(rejected=token)}"
+            response = await self._send(request, stream=stream)
+        return response
+
+    async def _send(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        try:
+            return await self._http.send(request, stream=stream)
+        except httpx.HTTPError as failed:
+            raise self._unreachable(failed) from failed
+
+    def _unreachable(self, error: httpx.HTTPError) -> errors.Unreachable:
+        why = str(error) or type(error).__name__
+        return errors.Unreachable(f"No answer from {self.url}: {why}. Is the server running?")
+
+
+def _checked(response: httpx.Response) -> httpx.Response:
+    """The response when it is a success; else its error in the operator's words."""
+    code = response.status_code
+    if response.is_success:
+        return response
+    text = _problem_text(response) or f"The server answered {code} {response.reason_phrase}."
+    if code == httpx.codes.UNAUTHORIZED:
+        raise errors.SessionEnded(text)
+    if code == httpx.codes.NOT_FOUND:
+        raise errors.NotThere(text)
+    if code == httpx.codes.TOO_MANY_REQUESTS:
+        wait = response.headers.get("Retry-After", "")
+        raise errors.TooManyRequests(text, float(wait) if wait.isdigit() else 10.0)
+    if response.is_client_error:
+        raise errors.Refused(text)
+    raise errors.ServerFailed(text)
+
+
+def _problem_text(response: httpx.Response) -> str:
+    """A problem document as one or two sentences; empty when the body is not one."""
+    try:
+        problem = msgspec.json.decode(response.content, type=wire.Problem)
+    except msgspec.DecodeError:
+        return ""
+    fields = "; ".join(f"{each.field}: {each.message}" for each in problem.errors)
+    text = ". ".join(part.rstrip(".") for part in (problem.detail or problem.title, fields) if part)
+    if response.is_server_error and problem.correlation_id:
+        text = f"{text} (correlation id {problem.correlation_id})"
+    return f"{text}." if text else ""
+
+
+def _decode[T](response: httpx.Response, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(response.content, type=kind)
+    except msgspec.DecodeError as unreadable:
+        raise errors.ServerFailed(
+            f"{response.request.url.path} answered something else than expected ({unreadable}). "
+            "Is this address a Keelyard API of the same version?"
+        ) from unreadable

@@ -1,0 +1,44 @@
+"""What can go wrong between the terminal and the server, said for the operator.
+
+ApiError            the server, or the way to it, refused a request
+├── Unreachable     no answer: refused, timed out, name unknown, cut off
+├── SessionEnded    the sign-in is no longer good; only a new one helps
+├── NotThere        404: gone, or not yours to see
+├── Refused         another 4xx
+├── TooManyRequests 429
+└── ServerFailed    5xx, or an answer that cannot be read
+"""
+
+from __future__ import annotations
+
+
+class ApiError(Exception):
+    """Base; the message is one or two sentences that may be shown as they are."""
+
+
+class Unreachable(ApiError):
+    """No usable answer came back."""
+
+
+class SessionEnded(ApiError):
+    """The session has expired or was revoked."""
+
+
+class NotThere(ApiError):
+    """No such thing, or not the caller's to see."""
+
+
+class Refused(ApiError):
+    """The server understood and said no."""
+
+
+class TooManyRequests(ApiError):
+    """Asked too often; `retry_after_seconds` says when to come back."""
+
+    def __init__(self, message: str, retry_after_seconds: float) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ServerFailed(ApiError):
+    """The server broke, or answered in a way that makes no sense."""

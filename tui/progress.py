@@ -1,0 +1,139 @@
+"""Where a job is, worked out from its events alone: phases with times, counts per host, the first failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tui import text, wire
+
+_COUNTED = {
+    "host_ok": "ok",
+    "host_changed": "changed",
+    "host_failed": "failed",
+    "host_unreachable": "unreachable",
+    "host_skipped": "skipped",
+}
+
+
+@dataclass
+class HostCounts:
+    """What happened on one host. `ok` includes `changed`, as in Ansible's recap."""
+
+    ok: int = 0
+    changed: int = 0
+    failed: int = 0
+    unreachable: int = 0
+    skipped: int = 0
+    task: str = ""  # the latest task that reported
+
+    @property
+    def word(self) -> str:
+        """One word for the host."""
+        if self.unreachable:
+            return "unreachable"
+        return "failed" if self.failed else "ok"
+
+
+@dataclass
+class PhaseProgress:
+    """One phase as seen so far."""
+
+    name: str
+    status: str = "pending"
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+@dataclass
+class JobProgress:
+    """Fed with the job as read and with every event once, in order."""
+
+    phases: dict[str, PhaseProgress] = field(default_factory=dict)
+    hosts: dict[str, HostCounts] = field(default_factory=dict)
+    failure: str = ""
+
+    def read(self, job: wire.Job) -> None:
+        """Takes the server's word about phases, which knows those that have not begun and those skipped."""
+        self.phases = {
+            phase.slug: PhaseProgress(phase.name, phase.status, phase.started_at, phase.finished_at)
+            for phase in job.phases
+        }
+
+    def apply(self, event: wire.JobEvent) -> bool:
+        """Takes one event; True when the job or a phase began or ended, so that the job is worth reading."""
+        match event.kind:
+            case "phase_started" | "phase_finished":
+                self._phase(event)
+                return True
+            case "job_started" | "job_finished":
+                return True
+            case "recap":
+                self._recap(event)
+            case kind if kind in _COUNTED and event.host:
+                self._host(event, event.host)
+        return False
+
+    def _phase(self, event: wire.JobEvent) -> None:
+        slug = event.phase or ""
+        phase = self.phases.setdefault(slug, PhaseProgress(slug))
+        if event.kind == "phase_started":
+            phase.status, phase.started_at, phase.finished_at = "running", event.created_at, None
+        else:
+            phase.status = str(event.data.get("status", "succeeded"))
+            phase.finished_at = event.created_at
+
+    def _host(self, event: wire.JobEvent, host: str) -> None:
+        counts = self.hosts.setdefault(host, HostCounts())
+        name = _COUNTED[event.kind]
+        setattr(counts, name, getattr(counts, name) + 1)
+        if name == "changed":
+            counts.ok += 1
+        counts.task = event.task or counts.task
+        if name in {"failed", "unreachable"} and not self.failure:
+            where = f'"{event.task}" {name} on {host}' if event.task else f"{host} {name}"
+            self.failure = f"{where}: {event.message}" if event.message else f"{where}."
+
+    def _recap(self, event: wire.JobEvent) -> None:
+        recap = event.data.get("hosts")
+        if not isinstance(recap, dict):
+            return
+        for host, told in recap.items():
+            counts = self.hosts.setdefault(str(host), HostCounts())
+            for name in _COUNTED.values():
+                value = told.get(name) if isinstance(told, dict) else None
+                if isinstance(value, int):
+                    setattr(counts, name, value)
+
+
+_WORDS = {
+    "host_ok": "ok",
+    "host_changed": "changed",
+    "host_skipped": "skipped",
+    "host_failed": "✗ FAILED",
+    "host_unreachable": "✗ UNREACHABLE",
+}
+
+
+def log_line(event: wire.JobEvent) -> str:
+    """The event as one line of the log; empty for those that say nothing to a reader."""
+    at = text.clock(event.created_at)
+    message = text.one_line(event.message)
+    match event.kind:
+        case "phase_started":
+            return f"{at} ── {text.one_line(event.phase or '')} {'─' * 12}"
+        case "phase_finished":
+            return f"{at} ── {text.one_line(event.phase or '')}: {event.data.get('status', 'finished')}"
+        case "job_started":
+            return f"{at} job started"
+        case "job_finished":
+            reason = text.one_line(str(event.data.get("reason") or message))
+            return f"{at} job finished: {event.data.get('status', '')} {reason}".rstrip()
+        case "task_started" | "recap":
+            return ""
+        case kind if kind in _WORDS:
+            host = text.one_line(event.host or "")
+            task = text.one_line(event.task or "")
+            return f"{at} {host:<14} {_WORDS[kind]:<9} {task}  {message}".rstrip()
+        case _:
+            return f"{at} {message}".rstrip()

@@ -1,0 +1,185 @@
+"""One cluster: its nodes, what was observed of it, its jobs, and what can be done to it."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.widgets import Static
+
+from tui import kubeconfigs, messages, text, wire
+from tui.client import Client
+from tui.screens.dialogs import AskPath, ConfirmDeletion, Deletion
+from tui.screens.jobs import JOB_COLUMNS, job_row
+from tui.screens.resource import ResourceScreen
+from tui.widgets.row_table import Column, Row, RowTable
+
+_NODE_COLUMNS = (
+    Column("name", "NODE", 16),
+    Column("role", "ROLE", 13),
+    Column("address", "ADDRESS", 17),
+    Column("status", "STATUS", 15),
+    Column("version", "VERSION", 8),
+    Column("os", "OS", 9),
+    Column("seen", "LAST SEEN", 11),
+)
+_CONDITION_COLUMNS = (
+    Column("type", "CONDITION", 22),
+    Column("status", "STATUS", 9),
+    Column("since", "SINCE", 11),
+    Column("why", "WHY", 80),
+)
+
+
+class ClusterScreen(ResourceScreen):
+    """Three tables: nodes, conditions, jobs. Enter on a job opens it."""
+
+    REFRESH_SECONDS: ClassVar[float] = 20.0  # three requests each time
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("p", "provision", "Provision", id="cluster.provision", tooltip="Queue a provision job"),
+        Binding("k", "kubeconfig", "Kubeconfig", id="cluster.kubeconfig", tooltip="Save the kubeconfig"),
+        Binding(
+            "ctrl+d", "delete", "Delete", id="cluster.delete", tooltip="Deprovision or forget the cluster"
+        ),
+        Binding("escape", "back", "Back", id="back"),
+    ]
+
+    def __init__(self, client: Client, cluster_id: str) -> None:
+        super().__init__(client)
+        self._cluster_id = cluster_id
+        self.cluster: wire.Cluster | None = None
+        self.nodes: list[wire.Node] = []
+        self.jobs: list[wire.Job] = []
+
+    def body(self) -> ComposeResult:
+        """Summary and tables."""
+        yield Static("", id="summary", markup=False)
+        yield RowTable(_NODE_COLUMNS, id="nodes")
+        yield RowTable(_CONDITION_COLUMNS, id="conditions")
+        yield RowTable(JOB_COLUMNS, id="jobs")
+
+    async def fetch(self) -> None:
+        """The cluster, its nodes and its jobs, at once."""
+        cluster, nodes, jobs = await asyncio.gather(
+            self.client.cluster(self._cluster_id),
+            self.client.nodes(self._cluster_id),
+            self.client.jobs(cluster_id=self._cluster_id),
+        )
+        self.cluster, self.nodes = cluster, nodes.data
+        # a server that does not know the parameter answers with every cluster's jobs
+        self.jobs = [job for job in jobs.data if job.cluster_id == cluster.id]
+
+    def draw(self) -> None:
+        """Everything; a table without rows says so by its heading alone."""
+        cluster = self.cluster
+        if cluster is None:
+            return
+        self.crumbs(f"‹ clusters ‹ {cluster.name}   {text.status(cluster.status).plain}")
+        parts = cluster.components
+        version = cluster.kubernetes_version or parts.kubernetes_version
+        topology = cluster.topology
+        self.query_one("#summary", Static).update(
+            f" Kubernetes {text.one_line(version)} · {text.one_line(parts.runtime)} · "
+            f"cni {text.one_line(parts.cni)} · ingress {text.one_line(parts.ingress)} · "
+            f"{topology.control_plane_count} control plane, {topology.worker_count} workers · "
+            f"created {text.ago(cluster.created_at)}\n {text.one_line(cluster.description or '')}"
+        )
+        self.query_one("#nodes", RowTable).show([_node_row(node) for node in self.nodes])
+        self.query_one("#conditions", RowTable).show([_condition_row(each) for each in cluster.conditions])
+        self.query_one("#jobs", RowTable).show([job_row(job) for job in self.jobs])
+
+    def rest(self) -> None:
+        """Jobs are what one opens from here."""
+        self.query_one("#jobs", RowTable).focus()
+
+    def on_mount(self) -> None:
+        """Starts with the keys on the jobs."""
+        super().on_mount()
+        self.rest()
+
+    @on(RowTable.RowSelected, "#jobs")
+    def _job_opened(self, event: RowTable.RowSelected) -> None:
+        if event.row_key.value is not None:
+            self.app.post_message(messages.OpenJob(event.row_key.value))
+
+    @work(exclusive=True, group="act")
+    async def action_provision(self) -> None:
+        """Queues a provision job and opens it."""
+        with self.reporting():
+            self._accepted(await self.client.provision(self._cluster_id))
+
+    @work(exclusive=True, group="act")
+    async def action_delete(self) -> None:
+        """Asks for the name, then deletes; a deprovision job is opened."""
+        cluster = self.cluster
+        if cluster is None:
+            self.say("The cluster is still being read; try again in a moment.", failed=True)
+            return
+        question = ConfirmDeletion(
+            cluster.name, [node.name for node in self.nodes], never_provisioned=cluster.status == "pending"
+        )
+        choice = await self.app.push_screen_wait(question)
+        if choice is None:
+            return
+        with self.reporting():
+            accepted = await self.client.delete_cluster(
+                self._cluster_id, deprovision=choice is Deletion.DEPROVISION
+            )
+            self._accepted(accepted)
+            if not accepted.job_id:
+                self.app.post_message(messages.Go("clusters"))
+
+    @work(exclusive=True, group="act")
+    async def action_kubeconfig(self) -> None:
+        """Fetches the kubeconfig first, so that nobody chooses a path for nothing."""
+        name = self.cluster.name if self.cluster else self._cluster_id
+        with self.reporting():
+            content = await self.client.kubeconfig(self._cluster_id)
+            path = await self.app.push_screen_wait(
+                AskPath(f"Save the kubeconfig of {name}", kubeconfigs.suggested_path(name))
+            )
+            if path is None:
+                return
+            try:
+                saved = await asyncio.to_thread(kubeconfigs.save, content, path)
+            except FileExistsError:
+                self.say(f"{path} exists and was left as it is. Choose another name.", failed=True)
+            except OSError as error:
+                self.say(f"{path} cannot be written: {error.strerror}.", failed=True)
+            else:
+                self.say(f"Saved. Use it with: kubectl --kubeconfig {saved} get nodes")
+
+    def _accepted(self, accepted: wire.Accepted) -> None:
+        self.say(accepted.message or "Accepted.")
+        if accepted.job_id:
+            self.app.post_message(messages.OpenJob(accepted.job_id))
+
+
+def _node_row(node: wire.Node) -> Row:
+    address = node.ip_address if node.ssh_port == 22 else f"{node.ip_address}:{node.ssh_port}"
+    cells = (
+        text.plain(node.name),
+        text.plain(node.role),
+        text.plain(address),
+        text.status(node.status),
+        text.plain(node.kubernetes_version),
+        text.plain(node.os_type),
+        Text(text.ago(node.last_seen)),
+    )
+    return Row(node.id, cells)
+
+
+def _condition_row(condition: wire.Condition) -> Row:
+    why = f"{condition.reason}: {condition.message}" if condition.message else condition.reason
+    cells = (
+        text.plain(condition.type),
+        text.status(condition.status),
+        Text(text.ago(condition.last_transition_time)),
+        text.plain(why),
+    )
+    return Row(condition.type, cells)

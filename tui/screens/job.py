@@ -1,0 +1,230 @@
+"""One job, live: what failed first, the phases, the hosts, and every event as it happens."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from tui import errors, messages, text, wire
+from tui.client import Client
+from tui.progress import JobProgress, log_line
+from tui.screens.dialogs import Confirm
+from tui.screens.resource import ResourceScreen
+from tui.stream import EventStream, StreamState
+from tui.widgets.event_log import EventLog
+from tui.widgets.filter_line import FilterLine
+from tui.widgets.row_table import Column, Row, RowTable
+
+DRAIN_SECONDS = 0.1
+FINAL = frozenset({"success", "failed", "cancelled", "interrupted"})
+
+_PHASE_COLUMNS = (Column("status", "PHASE", 12), Column("name", "", 17), Column("took", "TOOK", 7))
+_HOST_COLUMNS = (
+    Column("host", "HOST", 12),
+    Column("ok", "OK", 4),
+    Column("changed", "CHG", 4),
+    Column("failed", "FAIL", 4),
+    Column("word", "", 13),
+    Column("task", "LATEST TASK", 40),
+)
+_SIGNS = {
+    StreamState.CONNECTING: "◐ connecting",
+    StreamState.LIVE: "● live",
+    StreamState.RECONNECTING: "▲ reconnecting",
+    StreamState.ENDED: "○ complete",
+    StreamState.REFUSED: "✗ no live events",
+}
+
+
+class JobScreen(ResourceScreen):
+    """Phases and hosts above, the event log below; a failure comes before all of them."""
+
+    REFRESH_SECONDS: ClassVar[float] = 30.0  # events say when something changed; this is for what they miss
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("x", "cancel", "Cancel job", id="job.cancel", tooltip="Ask the job to stop"),
+        Binding("r", "retry", "Retry", id="job.retry", tooltip="Resume from the first unfinished phase"),
+        Binding("f", "follow", "Follow", id="job.follow", tooltip="Jump to the newest event and stay there"),
+        Binding("c", "cluster", "Cluster", id="job.cluster", tooltip="Open the job's cluster"),
+        Binding("escape", "back", "Back", id="back"),
+    ]
+
+    def __init__(self, client: Client, job_id: str) -> None:
+        super().__init__(client)
+        self._job_id = job_id
+        self._stream = EventStream(client, job_id)
+        self._stream_words = _SIGNS[StreamState.CONNECTING]
+        self.job: wire.Job | None = None
+        self.progress = JobProgress()
+
+    def body(self) -> ComposeResult:
+        """Failure, phases beside hosts, the log's own line, the log."""
+        with VerticalScroll(id="failure", can_focus=False):
+            yield Static("", id="failure-text", markup=False)
+        with Horizontal(id="panes"):
+            yield RowTable(_PHASE_COLUMNS, id="phases")
+            yield RowTable(_HOST_COLUMNS, id="hosts")
+        yield Static("", id="log-line", markup=False)
+        yield EventLog()
+
+    def on_mount(self) -> None:
+        """Starts the one drain for everything that streams in."""
+        super().on_mount()
+        self.set_interval(DRAIN_SECONDS, self._drain)
+        self.rest()
+
+    def on_screen_resume(self) -> None:
+        """Takes the stream up again where it was left."""
+        super().on_screen_resume()
+        if self._stream.state is not StreamState.ENDED:
+            self._follow()
+
+    def on_screen_suspend(self) -> None:
+        """A hidden screen holds no stream open; a question on top does not hide it."""
+        super().on_screen_suspend()
+        if not isinstance(self.app.screen, ModalScreen):
+            self.workers.cancel_group(self, "stream")
+
+    async def fetch(self) -> None:
+        """The job as the server knows it."""
+        self.job = await self.client.job(self._job_id)
+
+    @work(group="stream")
+    async def _follow(self) -> None:
+        if sum(worker.group == "stream" and worker.node is self for worker in self.workers) > 1:
+            return  # already following, under the question that has just closed
+        try:
+            await self._stream.run(
+                lambda state, detail: self.post_message(messages.StreamChanged(state, detail))
+            )
+        except errors.SessionEnded as ended:
+            self.app.post_message(messages.SignInNeeded(str(ended)))
+        except errors.ApiError as refused:
+            self.post_message(messages.LoadFailed(str(refused)))
+        else:
+            self.load()
+
+    @on(messages.StreamChanged)
+    def _stream_changed(self, message: messages.StreamChanged) -> None:
+        words = _SIGNS[StreamState(message.state)]
+        self._stream_words = f"{words}  {text.one_line(message.detail)}".rstrip()
+        self._draw_log_line()
+
+    def _drain(self) -> None:
+        events = self._stream.drain()
+        if not events:
+            return
+        changed = [self.progress.apply(event) for event in events]
+        self.query_one(EventLog).add([line for line in map(log_line, events) if line])
+        self._draw_progress()
+        if any(changed):
+            self.load()
+
+    # --- drawing ---
+
+    def draw(self) -> None:
+        """The job's own words; events that have come since are applied by the drain."""
+        job = self.job
+        if job is None:
+            return
+        self.progress.read(job)
+        parts = [f"‹ jobs ‹ {job.type} {job.cluster_name}", text.status(job.status, works=True).plain]
+        if job.reason:
+            parts.append(job.reason)
+        if took := text.span(job.started_at, job.finished_at):
+            parts.append(took)
+        parts.append(f"by {job.created_by or '?'} {text.ago(job.created_at)}")
+        self.crumbs("   ".join(parts))
+        self._draw_progress()
+
+    def _draw_progress(self) -> None:
+        failure = (self.job and self.job.message) or self.progress.failure
+        self.query_one("#failure").display = bool(failure)
+        self.query_one("#failure-text", Static).update(f"✗ {text.clean(failure)}" if failure else "")
+        phases = self.query_one("#phases", RowTable)
+        rows = []
+        for slug, phase in self.progress.phases.items():
+            took = Text(text.span(phase.started_at, phase.finished_at))
+            rows.append(Row(slug, (text.status(phase.status, works=True), text.plain(phase.name), took)))
+        phases.show(rows)
+        under_way = [index for index, row in enumerate(rows) if row.cells[0].plain.endswith("running")]
+        if under_way and self.focused is not phases:
+            phases.move_cursor(row=under_way[-1])
+        self.query_one("#hosts", RowTable).show(
+            [
+                Row(
+                    host,
+                    (
+                        text.plain(host),
+                        Text(str(counts.ok)),
+                        Text(str(counts.changed)),
+                        Text(str(counts.failed + counts.unreachable)),
+                        Text(counts.word if counts.word == "ok" else f"✗ {counts.word}"),
+                        text.plain(counts.task),
+                    ),
+                )
+                for host, counts in self.progress.hosts.items()
+            ]
+        )
+        self._draw_log_line()
+
+    def _draw_log_line(self) -> None:
+        needle = self.query_one(FilterLine).value
+        narrowed = f' · filter "{needle}"' if needle else ""
+        self.query_one("#log-line", Static).update(
+            f" ── events {self._stream.last_sequence}{narrowed} ── {self._stream_words}"
+        )
+
+    def narrow(self, needle: str) -> None:
+        """Narrows the log; phases and hosts stay whole."""
+        self.query_one(EventLog).narrow(needle)
+        self._draw_log_line()
+
+    def rest(self) -> None:
+        """The log has the keys."""
+        self.query_one(EventLog).focus()
+
+    # --- keys ---
+
+    def action_follow(self) -> None:
+        """To the newest event."""
+        self.query_one(EventLog).follow()
+
+    def action_cluster(self) -> None:
+        """To the cluster this job works on."""
+        if self.job is not None:
+            self.app.post_message(messages.OpenCluster(self.job.cluster_id))
+
+    @work(exclusive=True, group="act")
+    async def action_cancel(self) -> None:
+        """Asks, then cancels."""
+        if self.job is not None and self.job.status in FINAL:
+            self.say(f"The job is over ({self.job.status}); there is nothing to cancel.")
+            return
+        what = f"{self.job.type} {self.job.cluster_name}" if self.job else self._job_id
+        question = Confirm(
+            f"Cancel {what}?",
+            "The nodes stay as the job leaves them; retry resumes from the unfinished phase.",
+        )
+        if not await self.app.push_screen_wait(question):
+            return
+        with self.reporting():
+            accepted = await self.client.cancel(self._job_id)
+            self.say(accepted.message or "Asked the job to stop.")
+            self.load()
+
+    @work(exclusive=True, group="act")
+    async def action_retry(self) -> None:
+        """Queues the job that resumes this one and opens it."""
+        with self.reporting():
+            accepted = await self.client.retry(self._job_id)
+            self.say(accepted.message or "Queued again.")
+            if accepted.job_id:
+                self.app.post_message(messages.OpenJob(accepted.job_id))

@@ -1,0 +1,168 @@
+"""What screens of server things share: fetching in workers, refreshing while seen, saying what is stale."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Footer, Static
+
+from tui import errors, messages, text
+from tui.client import Client
+from tui.widgets.filter_line import FilterLine
+from tui.widgets.row_table import RowTable
+from tui.widgets.title_bar import TitleBar
+
+
+class ResourceScreen(Screen[None]):
+    """Title, breadcrumbs, a body, the filter line and the keys. Subclasses fetch data and draw it."""
+
+    REFRESH_SECONDS: ClassVar[float] = 10.0  # the API counts requests per hour; see its rate limits
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter", id="filter", tooltip="Narrow what is shown while you type"),
+        Binding("escape", "back", "Back", id="back", show=False, tooltip="Drop the filter, or go back"),
+        Binding("ctrl+r", "refresh", "Refresh", id="refresh", show=False, tooltip="Ask the server now"),
+    ]
+
+    def __init__(self, client: Client) -> None:
+        super().__init__()
+        self.client = client
+        self._timer: Timer | None = None
+        self._quiet_until = 0.0
+
+    def compose(self) -> ComposeResult:
+        """The frame; `body` fills it."""
+        yield TitleBar(self.client)
+        yield Static("", id="crumbs", markup=False)
+        yield from self.body()
+        yield FilterLine()
+        yield Footer(show_command_palette=False)
+
+    @abstractmethod
+    def body(self) -> ComposeResult:
+        """The widgets between the breadcrumbs and the keys."""
+
+    @abstractmethod
+    async def fetch(self) -> None:
+        """Gets the screen's data and keeps it on the screen; touches no widget. Raises ApiError."""
+
+    @abstractmethod
+    def draw(self) -> None:
+        """Shows the data kept by the last fetch."""
+
+    # --- loading ---
+
+    def on_mount(self) -> None:
+        """Starts refreshing; the first resume event does the first load."""
+        self._timer = self.set_interval(self.REFRESH_SECONDS, self.load, pause=True)
+
+    def on_screen_resume(self) -> None:
+        """Seen again: fresh at once."""
+        self.load()
+        if self._timer is not None:
+            self._timer.resume()
+
+    def on_screen_suspend(self) -> None:
+        """Hidden: stop asking."""
+        if self._timer is not None:
+            self._timer.pause()
+
+    def load(self) -> None:
+        """Fetches unless the server asked for quiet."""
+        if time.monotonic() >= self._quiet_until:
+            self._load()
+
+    @work(exclusive=True, group="load")
+    async def _load(self) -> None:
+        try:
+            await self.fetch()
+        except errors.SessionEnded as ended:
+            self.app.post_message(messages.SignInNeeded(str(ended)))
+        except errors.TooManyRequests as busy:
+            self._quiet_until = time.monotonic() + busy.retry_after_seconds
+            self.post_message(messages.LoadFailed(str(busy)))
+        except errors.ApiError as failed:
+            self.post_message(messages.LoadFailed(str(failed)))
+        else:
+            self.post_message(messages.Loaded())
+
+    @on(messages.Loaded)
+    def _loaded(self) -> None:
+        self.query_one(TitleBar).fresh()
+        self.draw()
+
+    @on(messages.LoadFailed)
+    def _load_failed(self, message: messages.LoadFailed) -> None:
+        self.query_one(TitleBar).stale()
+        self.crumbs(f"▲ {message.reason}")
+
+    # --- saying things ---
+
+    def crumbs(self, line: str) -> None:
+        """Where one is, or what is wrong, on the second line."""
+        self.query_one("#crumbs", Static).update(f" {text.one_line(line)}")
+
+    @contextmanager
+    def reporting(self) -> Iterator[None]:
+        """Turns an ApiError of an action into a line that says what happened."""
+        try:
+            yield
+        except errors.SessionEnded as ended:
+            self.app.post_message(messages.SignInNeeded(str(ended)))
+        except errors.ApiError as refused:
+            self.say(str(refused), failed=True)
+
+    def say(self, line: str, *, failed: bool = False) -> None:
+        """Shows a passing line; failures stay longer."""
+        self.notify(
+            text.clean(line),
+            title="✗ not done" if failed else "",
+            severity="error" if failed else "information",
+            timeout=10 if failed else 4,
+            markup=False,
+        )
+
+    # --- keys ---
+
+    def action_filter(self) -> None:
+        """Opens the filter line."""
+        self.query_one(FilterLine).open()
+
+    def action_back(self) -> None:
+        """Drops the filter if there is one, else leaves for the screen before."""
+        line = self.query_one(FilterLine)
+        if line.display:
+            line.action_drop()
+        elif len(self.app.screen_stack) > 1:
+            self.app.pop_screen()
+
+    def action_refresh(self) -> None:
+        """Fetches now."""
+        self._quiet_until = 0.0
+        self.load()
+
+    @on(FilterLine.Narrowed)
+    def _narrowed(self, message: FilterLine.Narrowed) -> None:
+        self.narrow(message.needle)
+
+    def narrow(self, needle: str) -> None:
+        """Narrows every table of the screen."""
+        for table in self.query(RowTable):
+            table.narrow(needle)
+
+    @on(FilterLine.Closed)
+    def _filter_closed(self) -> None:
+        self.rest()
+
+    def rest(self) -> None:
+        """Gives the keys back to the first table."""
+        self.query(RowTable).first().focus()

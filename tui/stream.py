@@ -1,0 +1,143 @@
+"""A job's events as they happen: reads the stream, reconnects by itself, never tells an event twice."""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import random
+import re
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from tui import errors, text, wire
+from tui.client import Client
+
+_LINE_END = re.compile(r"\r\n|\n|\r")
+_FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 15.0
+
+
+class StreamState(enum.StrEnum):
+    """What the operator is told about the stream."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    RECONNECTING = "reconnecting"
+    ENDED = "ended"  # the job is over and everything has been told
+    REFUSED = "refused"  # trying again would not help
+
+
+class ServerSentEvent(msgspec.Struct, frozen=True):
+    """One dispatched message of a text/event-stream."""
+
+    event: str
+    data: str
+    id: str
+
+
+class Parser:
+    """Text in, messages out, wherever the chunks were cut."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+        self._event = ""
+        self._id = ""
+        self._data: list[str] = []
+
+    def feed(self, chunk: str) -> Iterator[ServerSentEvent]:
+        """The messages that this chunk completes."""
+        buffer = self._rest + chunk
+        held = "\r" if buffer.endswith("\r") else ""  # may be half of a \r\n
+        lines = _LINE_END.split(buffer.removesuffix("\r"))
+        self._rest = lines.pop() + held
+        for line in lines:
+            if line:
+                self._field(line)
+            elif self._data or self._event:
+                yield ServerSentEvent(self._event or "message", "\n".join(self._data), self._id)
+                self._event, self._data = "", []
+
+    def _field(self, line: str) -> None:
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        match name:
+            case "data":
+                self._data.append(value)
+            case "event":
+                self._event = value
+            case "id" if "\0" not in value:
+                self._id = value
+            case _:
+                pass  # comments keep the line open; other fields are not for us
+
+
+class EventStream:
+    """Follows one job until it ends. `run` in a worker fills it, `drain` empties it."""
+
+    def __init__(self, client: Client, job_id: str) -> None:
+        self.last_sequence = 0
+        self.state = StreamState.CONNECTING
+        self._client = client
+        self._job_id = job_id
+        self._pending: list[wire.JobEvent] = []
+
+    def drain(self, most: int = 20_000) -> list[wire.JobEvent]:
+        """The events that came since the last call, in order; at most so many, so that keys stay answered."""
+        taken, self._pending = self._pending[:most], self._pending[most:]
+        return taken
+
+    async def run(self, changed: Callable[[StreamState, str], object]) -> None:
+        """Reads until the job ends. Raises SessionEnded, NotThere or Refused; other errors are waited out."""
+        wait = _FIRST_WAIT_SECONDS
+
+        def tell(state: StreamState, detail: str = "") -> None:
+            self.state = state
+            changed(state, detail)
+
+        tell(StreamState.CONNECTING)
+        while True:
+            before = self.last_sequence
+            try:
+                if await self._read(lambda: tell(StreamState.LIVE)):
+                    tell(StreamState.ENDED)
+                    return
+                reason = "the server closed the stream"
+            except errors.TooManyRequests as busy:
+                wait, reason = max(wait, busy.retry_after_seconds), str(busy)
+            except (errors.Unreachable, errors.ServerFailed) as cut:
+                reason = str(cut)
+            except errors.ApiError as refused:
+                tell(StreamState.REFUSED, str(refused))
+                raise
+            if self.last_sequence > before:
+                wait = _FIRST_WAIT_SECONDS
+            tell(StreamState.RECONNECTING, f"trying again in {text.duration(max(1, wait))}: {reason}")
+            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311  spreads clients, guards nothing
+            wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
+
+    async def _read(self, connected: Callable[[], None]) -> bool:
+        """Reads one connection to its end; True when the server said that was all."""
+        parser = Parser()
+        async with self._client.events(self._job_id, self.last_sequence) as response:
+            connected()
+            async for chunk in response.aiter_text():
+                for message in parser.feed(chunk):
+                    if message.event == "end":
+                        return True
+                    self._take(message)
+        return False
+
+    def _take(self, message: ServerSentEvent) -> None:
+        try:
+            event = msgspec.json.decode(message.data, type=wire.JobEvent)
+        except msgspec.DecodeError:
+            if not message.id.isdigit():
+                return
+            words = f"event {message.id} cannot be read by this version of the terminal"
+            event = wire.JobEvent(
+                kind="message", created_at=text.now(), sequence=int(message.id), message=words
+            )
+        if event.sequence > self.last_sequence:
+            self.last_sequence = event.sequence
+            self._pending.append(event)
