@@ -65,7 +65,7 @@ def aware(moment: datetime) -> datetime:
 
 
 def duration(seconds: float) -> str:
-    """A span as an operator reads it: 8s, 1m52, 2h05m, 3d4h."""
+    """A span as an operator reads it: 8s, 1m52, 2h05m, 3d4h, 40d."""
     whole = max(0, int(seconds))
     minutes, rest = divmod(whole, 60)
     hours, minutes_left = divmod(minutes, 60)
@@ -75,7 +75,8 @@ def duration(seconds: float) -> str:
         return f"{minutes}m{rest:02d}"
     if hours < 48:
         return f"{hours}h{minutes_left:02d}m"
-    return f"{hours // 24}d{hours % 24}h"
+    days = hours // 24
+    return f"{days}d{hours % 24}h" if days < 10 else f"{days}d"
 
 
 def ago(moment: datetime | None) -> str:

@@ -79,7 +79,7 @@ class ClusterScreen(ResourceScreen):
         cluster = self.cluster
         if cluster is None:
             return
-        self.crumbs(f"‹ clusters ‹ {cluster.name}   {text.status(cluster.status).plain}")
+        self.crumbs(f"‹ clusters ‹ {cluster.name} · {text.status(cluster.status).plain}")
         parts = cluster.components
         version = cluster.kubernetes_version or parts.kubernetes_version
         topology = cluster.topology

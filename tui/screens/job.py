@@ -141,7 +141,7 @@ class JobScreen(ResourceScreen):
         if took := text.span(job.started_at, job.finished_at):
             parts.append(took)
         parts.append(f"by {job.created_by or '?'} {text.ago(job.created_at)}")
-        self.crumbs("   ".join(parts))
+        self.crumbs(" · ".join(parts))
         self._draw_progress()
 
     def _draw_progress(self) -> None:

@@ -68,7 +68,7 @@ class ListScreen[T](ResourceScreen):
 
     def _count(self) -> None:
         shown, here = self.query_one(RowTable).counts
-        parts = [f"{self.NOUN}  {self.total}"]
+        parts = [f"{self.NOUN} {self.total}"]
         if self.pages > 1:
             parts.append(f"page {self.page}/{self.pages}  [ ] to turn")
         if needle := self.query_one(FilterLine).value:

@@ -41,7 +41,7 @@ class LoginScreen(Screen[bool]):
             yield Input(self._password, placeholder="password", password=True, id="password")
             yield Button("Sign in", id="sign-in", compact=True)
             yield Static(text.clean(self._reason), id="login-message", markup=False)
-        yield Footer(show_command_palette=False)
+        yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         """Starts at the first empty field; with both given, signs in at once."""

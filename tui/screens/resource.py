@@ -45,7 +45,7 @@ class ResourceScreen(Screen[None]):
         yield Static("", id="crumbs", markup=False)
         yield from self.body()
         yield FilterLine()
-        yield Footer(show_command_palette=False)
+        yield Footer(show_command_palette=False, compact=True)
 
     @abstractmethod
     def body(self) -> ComposeResult:

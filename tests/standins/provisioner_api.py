@@ -1,0 +1,246 @@
+"""The provisioner API's documented wire format in memory, as an httpx transport for the terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import urllib.parse
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+
+CREATED = "2026-01-29T10:00:00Z"
+CLUSTER_ID = "a1b2c3d4-e5f6-4890-abcd-ef1234567890"
+JOB_ID = "f1e2d3c4-b5a6-4890-9cba-fe0987654321"
+RETRY_ID = "0aa2d3c4-b5a6-4890-9cba-fe0987654321"
+EMAIL = "ana@example.com"
+PASSWORD = "correct horse: battery"
+
+
+def cluster(name: str = "edge-07", status: str = "running", **changes: Any) -> dict[str, Any]:
+    """A cluster as the API document shows it."""
+    return {
+        "id": CLUSTER_ID,
+        "name": name,
+        "description": "shops [north]",
+        "status": status,
+        "kubernetes_version": "1.36.2",
+        "topology": {"ha": False, "control_plane_count": 1, "worker_count": 2},
+        "components": {
+            "cni": "flannel",
+            "ingress": "none",
+            "runtime": "containerd",
+            "kubernetes_version": "1.36.2",
+        },
+        "conditions": [
+            {
+                "type": "NodesReachable",
+                "status": "True",
+                "reason": "AllAnswered",
+                "message": "",
+                "last_transition_time": CREATED,
+            }
+        ],
+        "created_at": CREATED,
+        "updated_at": CREATED,
+        **changes,
+    }
+
+
+def node(name: str, role: str = "worker") -> dict[str, Any]:
+    """A node as the API shows it."""
+    return {
+        "id": f"node-{name}",
+        "name": name,
+        "role": role,
+        "ip_address": "192.0.2.11",
+        "ssh_port": 22,
+        "os_type": "debian12",
+        "status": "ready",
+        "kubernetes_version": "v1.36.2",
+        "last_seen": CREATED,
+    }
+
+
+def job(status: str = "running", job_id: str = JOB_ID, **changes: Any) -> dict[str, Any]:
+    """A provision job of three phases, the first under way."""
+    names = ("Preflight", "Container runtime", "Control plane")
+    return {
+        "id": job_id,
+        "type": "provision",
+        "status": status,
+        "cluster_id": CLUSTER_ID,
+        "cluster_name": "edge-07",
+        "created_by": EMAIL,
+        "created_at": CREATED,
+        "started_at": CREATED,
+        "finished_at": None,
+        "progress": 0,
+        "phases": [
+            {
+                "slug": name.lower().replace(" ", "-"),
+                "name": name,
+                "status": "pending",
+                "started_at": None,
+                "finished_at": None,
+            }
+            for name in names
+        ],
+        **changes,
+    }
+
+
+def problem(status: int, detail: str) -> httpx.Response:
+    """A problem document."""
+    body = {"type": "about:blank", "title": "No", "status": status, "detail": detail, "correlation_id": "c-1"}
+    return httpx.Response(status, json=body, headers={"Content-Type": "application/problem+json"})
+
+
+class ProvisionerApi:
+    """One account, its clusters, nodes and jobs; events are told to every open stream as they are added."""
+
+    def __init__(self) -> None:
+        self.clusters = [cluster()]
+        self.nodes = [node("c1", "control-plane"), node("w1"), node("w2")]
+        self.jobs = {JOB_ID: job()}
+        self.events: list[dict[str, Any]] = []
+        self.requests: list[tuple[str, str]] = []  # method and path with query, in order
+        self.resumed_after: list[str | None] = []  # Last-Event-ID of each stream
+        self.cut_after: int | None = None  # ends the next stream without a word after this sequence
+        self.down = False
+        self._access = 0
+        self._rejected: set[str] = set()
+        self._refresh_revoked = False
+        self._ended = False
+        self._changed = asyncio.Condition()
+
+    @property
+    def transport(self) -> httpx.MockTransport:
+        """What an httpx client is given."""
+        return httpx.MockTransport(self._answer)
+
+    async def add(self, kind: str, **fields: Any) -> None:
+        """One more event of the job."""
+        async with self._changed:
+            sequence = len(self.events) + 1
+            self.events.append({"kind": kind, "created_at": CREATED, "sequence": sequence, **fields})
+            self._changed.notify_all()
+
+    async def end(self, status: str, **changes: Any) -> None:
+        """The job is over."""
+        self.jobs[JOB_ID] |= {"status": status, "finished_at": CREATED, **changes}
+        await self.add("job_finished", data={"status": status})
+        async with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def expire_access(self) -> None:
+        """The access tokens given out so far are no longer good."""
+        self._rejected = {f"access-{number}" for number in range(self._access + 1)}
+
+    def revoke_session(self) -> None:
+        """Nor is the refresh token."""
+        self.expire_access()
+        self._refresh_revoked = True
+
+    def count(self, method: str, path: str) -> int:
+        """How often something was asked."""
+        return self.requests.count((method, path))
+
+    # --- answers ---
+
+    async def _answer(self, request: httpx.Request) -> httpx.Response:
+        if self.down:
+            raise httpx.ConnectError("connection refused", request=request)
+        path = request.url.path.removeprefix("/api/v1")
+        query = request.url.query.decode()
+        self.requests.append((request.method, f"{path}?{query}" if query else path))
+        if path.startswith("/auth/") and path != "/auth/logout":
+            return self._auth(path, request)
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if not token.startswith("access-") or token in self._rejected:
+            return problem(401, "The access token has expired.")
+        match [request.method, *path.strip("/").split("/")]:
+            case ["POST", "auth", "logout"]:
+                return httpx.Response(204)
+            case [_, "clusters", *rest]:
+                return self._clusters(request.method, rest)
+            case ["GET", "jobs"]:
+                return self._page(list(self.jobs.values()))
+            case [_, "jobs", job_id, *rest] if job_id in self.jobs:
+                return self._job(request, job_id, rest)
+        return problem(404, f"{path} does not exist.")
+
+    def _auth(self, path: str, request: httpx.Request) -> httpx.Response:
+        if path == "/auth/login":
+            form = urllib.parse.parse_qs(request.content.decode())
+            if form != {"username": [EMAIL], "password": [PASSWORD]}:
+                return problem(401, "Incorrect email or password.")
+            self._refresh_revoked = False
+        elif (
+            self._refresh_revoked or json.loads(request.content)["refresh_token"] != f"refresh-{self._access}"
+        ):
+            return problem(401, "The session has ended.")
+        self._access += 1
+        user = {"id": "1", "email": EMAIL, "role": "admin", "full_name": "Ana"}
+        tokens = {"access_token": f"access-{self._access}", "refresh_token": f"refresh-{self._access}"}
+        return httpx.Response(200, json={**tokens, "token_type": "bearer", "expires_in": 1800, "user": user})
+
+    def _clusters(self, method: str, rest: list[str]) -> httpx.Response:
+        found = {each["id"]: each for each in self.clusters}
+        match [method, *rest]:
+            case ["GET"]:
+                return self._page(self.clusters)
+            case [_, cluster_id, *_] if cluster_id not in found:
+                return problem(404, "No such cluster.")
+            case ["GET", cluster_id]:
+                return httpx.Response(200, json=found[cluster_id])
+            case ["GET", _, "nodes"]:
+                return self._page(self.nodes)
+            case ["GET", _, "kubeconfig"]:
+                return httpx.Response(200, text="apiVersion: v1\n")
+            case ["POST", cluster_id, "provision"] | ["DELETE", cluster_id]:
+                body = {"message": "Accepted", "cluster_id": cluster_id, "job_id": JOB_ID}
+                return httpx.Response(202, json=body)
+        return problem(405, "Method not allowed.")
+
+    def _job(self, request: httpx.Request, job_id: str, rest: list[str]) -> httpx.Response:
+        match [request.method, *rest]:
+            case ["GET"]:
+                return httpx.Response(200, json=self.jobs[job_id])
+            case ["GET", "events"]:
+                after = request.headers.get("Last-Event-ID")
+                self.resumed_after.append(after)
+                content = self._stream(int(after or 0))
+                return httpx.Response(200, content=content, headers={"Content-Type": "text/event-stream"})
+            case ["POST", "cancel"]:
+                self.jobs[job_id]["status"] = "cancelled"
+                return httpx.Response(
+                    202, json={"message": "Cancelling", "cluster_id": CLUSTER_ID, "job_id": job_id}
+                )
+            case ["POST", "retry"]:
+                self.jobs[RETRY_ID] = job("queued", RETRY_ID, retry_of=job_id, started_at=None)
+                return httpx.Response(
+                    202, json={"message": "Queued", "cluster_id": CLUSTER_ID, "job_id": RETRY_ID}
+                )
+        return problem(405, "Method not allowed.")
+
+    async def _stream(self, after: int) -> AsyncIterator[bytes]:
+        yield b": hello\n\n"
+        while True:
+            for event in self.events[after:]:
+                after = event["sequence"]
+                yield f"id: {after}\ndata: {json.dumps(event)}\n\n".encode()
+                if after == self.cut_after:
+                    self.cut_after = None
+                    return
+            if self._ended:
+                yield b"event: end\ndata: {}\n\n"
+                return
+            async with self._changed:
+                await self._changed.wait_for(lambda seen=after: self._ended or len(self.events) > seen)
+
+    def _page(self, things: list[dict[str, Any]]) -> httpx.Response:
+        body = {"total": len(things), "page": 1, "page_size": 100, "total_pages": 1, "data": things}
+        return httpx.Response(200, json=body)

@@ -1,0 +1,69 @@
+"""The terminal against the stand-in API, driven as an operator drives it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Static
+
+from tests.standins.provisioner_api import EMAIL, PASSWORD, ProvisionerApi
+from tui.app import Terminal
+from tui.client import Client
+
+PATIENCE_SECONDS = 20.0
+
+
+async def until(pilot: Pilot[None], met: Callable[[], object], what: str) -> None:
+    """Lets the terminal work until the condition holds."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        try:
+            while not met():
+                await pilot.pause(0.02)
+        except asyncio.CancelledError:
+            raise AssertionError(f"never saw: {what}\n{screen_text(pilot)}") from None
+
+
+def screen_text(pilot: Pilot[None]) -> str:
+    """What the terminal shows, as plain text."""
+    width, height = pilot.app.size
+    lines = pilot.app.screen._compositor.render_strips()
+    return "\n".join(strip.text[:width].rstrip() for strip in lines[:height])
+
+
+async def sees(pilot: Pilot[None], words: str) -> None:
+    """Waits until the words are on the screen."""
+    await until(pilot, lambda: words in screen_text(pilot), words)
+
+
+def crumbs(pilot: Pilot[None]) -> str:
+    """The second line of the screen on top."""
+    return str(pilot.app.screen.query_one("#crumbs", Static).render())
+
+
+@pytest.fixture
+def api() -> ProvisionerApi:
+    """A server with one cluster and one running job."""
+    return ProvisionerApi()
+
+
+@asynccontextmanager
+async def terminal(
+    api: ProvisionerApi, *, email: str = EMAIL, password: str = PASSWORD
+) -> AsyncIterator[Pilot[None]]:
+    """The terminal at 80x24."""
+    app = Terminal(Client("http://127.0.0.1:8000", transport=api.transport), email=email, password=password)
+    async with app.run_test(size=(80, 24)) as pilot:
+        yield pilot
+
+
+async def open_job(pilot: Pilot[None]) -> None:
+    """From the start to the running job."""
+    await sees(pilot, "edge-07")
+    await pilot.press("2")
+    await sees(pilot, "provision")
+    await pilot.press("enter")
+    await sees(pilot, "‹ jobs ‹ provision edge-07")
