@@ -56,7 +56,7 @@ async def terminal(
 ) -> AsyncIterator[Pilot[None]]:
     """The terminal at 80x24."""
     app = Terminal(Client("http://127.0.0.1:8000", transport=api.transport), email=email, password=password)
-    async with app.run_test(size=(80, 24)) as pilot:
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
         yield pilot
 
 

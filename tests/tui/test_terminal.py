@@ -188,6 +188,8 @@ async def test_a_kubeconfig_is_saved_for_its_owner_alone_and_replaces_nothing(
         await sees(pilot, "Save the kubeconfig")
         await pilot.press("enter")
         await sees(pilot, "✗ not done")
+        told = [notification.message for notification in pilot.app._notifications]
+        assert any("exists and was left as it is" in message for message in told)
 
     assert saved.read_text() == "mine"
 
