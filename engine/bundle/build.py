@@ -1,29 +1,25 @@
-"""Builds a bundle: obtains every component, from the cache where it can, and puts them in one folder."""
+"""Builds a bundle: obtains its parts and puts them, listed, hashed and signed, in one folder."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import hashlib
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
-
 from engine import content
-from engine.bundle import archives, compiling, debian_root, signing, toolchain
+from engine.bundle import archives, parts, signing
 from engine.bundle import manifest as manifests
 from engine.bundle.cache import Cache
-from engine.bundle.components import GoComponent, go_components
-from engine.bundle.manifest import CHECKSUMS, MANIFEST, SIGNATURE, ComponentEntry, Manifest
+from engine.bundle.components import go_components
+from engine.bundle.manifest import CHECKSUMS, MANIFEST, SIGNATURE, Manifest
+from engine.bundle.parts import Obtained, Report
 from engine.bundle.verification import VerifiedBundle, digest_of, verify
 from engine.domain import catalogue
 from engine.domain.catalogue import Release
 from engine.domain.errors import Conflict, KeelyardError
-
-Report = Callable[[str], None]
 
 _IN_BIN = {
     "kubernetes": ("kubeadm", "kubelet", "kubectl"),
@@ -31,13 +27,6 @@ _IN_BIN = {
     "runc": ("runc",),
     "crictl": ("crictl",),
 }
-
-
-class _Built(msgspec.Struct, frozen=True):
-    """The obtained components: folder by name, and how the manifest lists them."""
-
-    folders: Mapping[str, Path]
-    entries: tuple[ComponentEntry, ...]
 
 
 def default_path() -> Path:
@@ -48,153 +37,80 @@ def default_path() -> Path:
 def build(
     to: Path | None = None, *, release: Release = catalogue.DEFAULT, report: Report = lambda _line: None
 ) -> VerifiedBundle:
-    """Builds the bundle of `release` at `to` and returns it verified; `report` gets a line per step.
+    """Builds the bundle of `release` at `to` and returns it; `report` gets a line per step.
 
     A bundle with the same content that is already there is left as it is, with its date.
 
     Raises:
-        Conflict: another build is running, or `to` is a folder that is no bundle.
+        Conflict: `to` is something else than a bundle.
         MissingTool: a compiler, library or tool is not installed.
-        BuildFailed: a component cannot be had or built.
+        BuildFailed: a part cannot be had or built.
     """
     target = (to or default_path()).absolute()
     _refuse_foreign(target)
     cache = Cache(content.cache() / "bundle")
-    with cache.locked():
-        built = _obtain(cache, release, report)
+    with cache.locked(lambda other: report(f"Another build is running (process {other}); waiting for it")):
+        obtained = parts.obtain(cache, release, report)
         report(f"Assembling {target}")
-        return _assemble(target, release, built)
+        return _assemble(target, release, obtained)
 
 
 def _refuse_foreign(target: Path) -> None:
-    if (
-        target.exists()
-        and not (target / MANIFEST).is_file()
-        and (not target.is_dir() or any(target.iterdir()))
-    ):
+    if not target.exists() or (target / MANIFEST).is_file():
+        return
+    if not target.is_dir() or any(target.iterdir()):
         raise Conflict(
             f"{target} exists and is not a bundle; it is left alone.", remedy="Name another folder with --to."
         )
 
 
-def _obtain(cache: Cache, release: Release, report: Report) -> _Built:
-    components = go_components(release)
-    kubernetes = components[0]
-    keys = {component.name: compiling.key(component) for component in components}
-    keys |= {"pause": compiling.pause_key(kubernetes, release.pause), "debian-root": debian_root.key()}
-    versions = {component.name: component.version for component in components}
-    versions |= {"pause": release.pause, "debian-root": debian_root.SUITE}
-    names = {name: f"{name}-{versions[name]}" for name in keys}
-    missing = {name for name in keys if not cache.has(names[name], keys[name])}
-    go = _require_tools(missing, components)
-    makers: dict[str, Callable[[Path], None]] = {
-        component.name: lambda into, one=component: compiling.build(one, go, into)  # type: ignore[misc]
-        for component in components
-    }
-    makers["pause"] = lambda into: compiling.build_pause(kubernetes, release.pause, go, into)
-    makers["debian-root"] = debian_root.build
-    folders = {}
-    for name, make in makers.items():
-        with _reported(f"Building {names[name]}" if name in missing else "", report):
-            folders[name] = cache.obtain(names[name], keys[name], make)
-    for archive in archives.ARCHIVES:
-        folders[archive.file] = _obtain_archive(cache, archive, release, keys, folders, report)
-    return _Built(folders, tuple(_entries(components, release, folders)))
-
-
-def _obtain_archive(
-    cache: Cache,
-    archive: archives.Archive,
-    release: Release,
-    keys: Mapping[str, str],
-    folders: Mapping[str, Path],
-    report: Report,
-) -> Path:
-    key = archives.key(archive, keys, release)
-    name = f"images-{archive.name}"
-    with _reported("" if cache.has(name, key) else f"Writing images/{archive.name}.tar", report):
-        return cache.obtain(name, key, lambda into: archives.build(archive, release, folders, into))
-
-
-def _require_tools(missing: set[str], components: list[GoComponent]) -> str:
-    """Checks everything the missing components need before any of them is begun; returns the Go client."""
-    to_compile = [component for component in components if component.name in missing]
-    toolchain.require_packages(
-        c_compiler="pause" in missing or any(component.cgo for component in to_compile),
-        seccomp="runc" in missing,
-        debian_roots="debian-root" in missing,
-    )
-    if not to_compile and "pause" not in missing:
-        return ""
-    return toolchain.require_go(to_compile or components[:1])
-
-
-@contextlib.contextmanager
-def _reported(line: str, report: Report) -> Iterator[None]:
-    """Says what is begun and how long it took; says nothing for an empty line."""
-    if not line:
-        yield
-        return
-    begun = datetime.datetime.now(datetime.UTC)
-    report(f"{line} ...")
-    yield
-    seconds = (datetime.datetime.now(datetime.UTC) - begun).total_seconds()
-    report(f"{line}: done in {seconds:.0f} s")
-
-
-def _entries(
-    components: list[GoComponent], release: Release, folders: Mapping[str, Path]
-) -> Iterator[ComponentEntry]:
-    for component in components:
-        yield ComponentEntry(component.name, component.version, component.origin)
-    yield ComponentEntry("pause", release.pause, f"k8s.io/kubernetes@v{release.kubernetes}")
-    packages = debian_root.package_versions(folders["debian-root"] / debian_root.ARCHIVE)
-    listed = " ".join(f"{name}={version}" for name, version in sorted(packages.items()))
-    yield ComponentEntry("debian-root", debian_root.SUITE, f"debian {listed}")
-
-
-def _files(release: Release, built: _Built) -> dict[str, Path]:
+def _files(release: Release, folders: Mapping[str, Path]) -> dict[str, Path]:
     """Source of each file by its path in the bundle."""
-    placed = {f"bin/{p}": built.folders[name] / p for name, programs in _IN_BIN.items() for p in programs}
+    placed = {f"bin/{p}": folders[name] / p for name, programs in _IN_BIN.items() for p in programs}
     plugins = next(component for component in go_components(release) if component.name == "cni-plugins")
-    placed |= {f"cni/{plugin}": built.folders["cni-plugins"] / plugin for plugin in plugins.programs}
-    placed["cni/flannel"] = built.folders["flannel-cni"] / "flannel-cni"
-    placed |= {
-        archive.file: built.folders[archive.file] / f"{archive.name}.tar" for archive in archives.ARCHIVES
-    }
+    placed |= {f"cni/{plugin}": folders["cni-plugins"] / plugin for plugin in plugins.programs}
+    placed["cni/flannel"] = folders["flannel-cni"] / "flannel-cni"
+    placed |= {archive.file: folders[archive.file] / f"{archive.name}.tar" for archive in archives.ARCHIVES}
     return placed
 
 
-def _assemble(target: Path, release: Release, built: _Built) -> VerifiedBundle:
-    placed = _files(release, built)
+def _assemble(target: Path, release: Release, obtained: Obtained) -> VerifiedBundle:
+    placed = _files(release, obtained.folders)
     manifest = Manifest(
         format=manifests.FORMAT,
         kubernetes_version=release.kubernetes,
         architecture=catalogue.ARCHITECTURE,
         created_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        components=built.entries,
+        components=obtained.entries,
         files={name: _checksum(source) for name, source in placed.items()},
         images=tuple(entry for archive in archives.ARCHIVES for entry in archive.entries(release)),
     )
-    key = signing.obtain_private_key()
+    # Before the comparison: without a public key nothing at the target could be verified.
+    signing.obtain_private_key()
     if (present := _unchanged(target, manifest)) is not None:
         return present
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
-        for name, source in placed.items():
-            _place(source, partial / name, executable=not name.startswith("images/"))
-        (partial / MANIFEST).write_bytes(manifest.encode())
-        checksums = manifest.files | {MANIFEST: _checksum(partial / MANIFEST)}
-        (partial / CHECKSUMS).write_bytes(manifests.encode_checksums(checksums))
-        (partial / SIGNATURE).write_bytes(signing.sign(key, (partial / CHECKSUMS).read_bytes()))
-        partial.chmod(0o755)
+        write(partial, manifest, placed)
         _replace(partial, target)
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
-    # Not verified again: every byte was just hashed, and readers verify before use.
+    # Not verified here: every byte was just hashed, and whoever uses it verifies it.
     return VerifiedBundle(target, digest_of(target), manifest)
+
+
+def write(folder: Path, manifest: Manifest, placed: Mapping[str, Path]) -> None:
+    """Fills the empty `folder`: the files in `placed`, manifest, checksums and their signature."""
+    for name, source in placed.items():
+        _place(source, folder / name, executable=not name.startswith("images/"))
+    (folder / MANIFEST).write_bytes(manifest.encode())
+    checksums = manifest.files | {MANIFEST: _checksum(folder / MANIFEST)}
+    (folder / CHECKSUMS).write_bytes(manifests.encode_checksums(checksums))
+    signature = signing.sign(signing.obtain_private_key(), (folder / CHECKSUMS).read_bytes())
+    (folder / SIGNATURE).write_bytes(signature)
+    folder.chmod(0o755)
 
 
 def _unchanged(target: Path, manifest: Manifest) -> VerifiedBundle | None:
@@ -208,7 +124,7 @@ def _unchanged(target: Path, manifest: Manifest) -> VerifiedBundle | None:
 
 def _place(source: Path, destination: Path, *, executable: bool) -> None:
     # Copied, not linked: damage to a bundle must not reach the cache.
-    destination.parent.mkdir(exist_ok=True)
+    destination.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, destination)
     destination.chmod(0o755 if executable else 0o644)
 

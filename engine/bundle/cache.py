@@ -11,8 +11,6 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from engine.domain.errors import Conflict
-
 
 def key_of(parts: Iterable[str | Path]) -> str:
     """Sixteen hex digits over `parts`: text as it is, a file by its bytes, a folder by its files."""
@@ -42,11 +40,10 @@ class Cache:
         self.root = root
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
+    def locked(self, waiting: Callable[[str], None]) -> Iterator[None]:
         """Holds the cache for one build; leftovers of a killed one are swept.
 
-        Raises:
-            Conflict: another build holds it.
+        `waiting` is called once, with the other process's id, when another build has to end first.
         """
         self.root.mkdir(parents=True, exist_ok=True)
         with (self.root / ".lock").open("a+") as lock:
@@ -54,10 +51,8 @@ class Cache:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 lock.seek(0)
-                raise Conflict(
-                    f"Another bundle build is running (process {lock.read().strip() or 'unknown'}).",
-                    remedy="Wait until it has ended; the next build takes over what it has built.",
-                ) from None
+                waiting(lock.read().strip() or "unknown")
+                fcntl.flock(lock, fcntl.LOCK_EX)
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()

@@ -78,7 +78,7 @@ def certificates(archive: Path) -> bytes:
 def package_versions(archive: Path) -> dict[str, str]:
     """Version of the packages we asked for, where the root tells it."""
     # An extracted root has no package database; the first line of a package's changelog names its version.
-    versions = {}
+    versions: dict[str, str] = {}
     with tarfile.open(archive) as root:
         for name in set(PACKAGES):
             for changelog in ("changelog.Debian.gz", "changelog.gz"):

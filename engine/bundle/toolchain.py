@@ -106,7 +106,7 @@ def require_packages(*, c_compiler: bool, seccomp: bool, debian_roots: bool) -> 
     gcc = shutil.which("gcc")
     if (c_compiler or seccomp) and gcc is None:
         missing.append("gcc")
-    if c_compiler and gcc and not _links(gcc, "int main(void) { return 0; }\n"):
+    if c_compiler and (gcc is None or not _links(gcc, "int main(void) { return 0; }\n")):
         missing.append("libc6-dev")
     if seccomp and (gcc is None or not _links(gcc, _SECCOMP_TEST, "-lseccomp")):
         missing.append("libseccomp-dev")

@@ -1,7 +1,7 @@
 """The one version catalogue: what each supported Kubernetes release is laid down with.
 
-The etcd, CoreDNS and pause versions are those kubeadm of the same release asks for; a role that named others would
-make an air-gapped node look for an image it does not have. Roles get them as `keelyard_versions` from the inventory.
+The etcd, CoreDNS and pause versions are those kubeadm of the same release asks for; a role that named others
+would make an air-gapped node look for an image it does not have. Roles get them as `keelyard_versions`.
 """
 
 from __future__ import annotations
@@ -83,6 +83,14 @@ RELEASES: tuple[Release, ...] = (
         coredns="1.14.2",
         pause="3.10.2",
     ),
+    Release(
+        kubernetes="1.37.1",
+        end_of_life=datetime.date(2027, 10, 28),
+        etcd="3.7.0",
+        etcd_image_tag="3.7.0-0",
+        coredns="1.14.6",
+        pause="3.10.2",
+    ),
 )
 
 DEFAULT = RELEASES[0]
@@ -95,5 +103,5 @@ def find(version: str) -> Release | None:
 
 
 def supported() -> list[str]:
-    """Every supported Kubernetes version, newest first."""
+    """Every supported Kubernetes version, the default first."""
     return [release.kubernetes for release in RELEASES]

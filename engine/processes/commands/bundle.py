@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from engine.bundle.manifest import Manifest
 from engine.domain import catalogue
 from engine.domain.catalogue import Release
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 
 @click.group()
@@ -24,7 +29,7 @@ def bundle() -> None:
     "--to", type=click.Path(path_type=Path), help="Folder to write; default: bundle in KEELYARD_HOME."
 )
 @click.option(
-    "--kubernetes", "version", metavar="VERSION", help="Kubernetes version or minor; default: the newest."
+    "--kubernetes", "version", metavar="VERSION", help="Kubernetes version or minor; default: 1.36."
 )
 def build(to: Path | None, version: str | None) -> None:
     """Build a bundle and sign it.
@@ -91,25 +96,29 @@ def _json(value: object) -> str:
 
 def _print(place: Path, manifest: Manifest, digest: str) -> None:
     from rich.console import Console
+
+    console = Console(highlight=False)
+    head = f"Kubernetes {manifest.kubernetes_version}, {manifest.architecture}, made {manifest.created_at}"
+    console.print(f"{place}: {head}", soft_wrap=True)
+    console.print(f"digest {digest}\n", soft_wrap=True)
+    components = [(entry.name, entry.version, entry.source) for entry in manifest.components]
+    console.print(_table(("Component", "Version", "Source"), components), "")
+    images = [(image.reference, image.file) for image in manifest.images]
+    console.print(_table(("Image", "Archive"), images), "")
+    console.print(_table(("File", "MiB"), [(name, _size(place / name)) for name in sorted(manifest.files)]))
+
+
+def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Table:
     from rich.table import Table
 
-    console = Console(soft_wrap=True, highlight=False)
-    console.print(
-        f"{place}: Kubernetes {manifest.kubernetes_version}, {manifest.architecture}, {manifest.created_at}"
-    )
-    console.print(f"digest {digest}\n")
-    components = Table("Component", "Version", "Source", box=None, pad_edge=False)
-    for component in manifest.components:
-        components.add_row(component.name, component.version, component.source)
-    console.print(components, "")
-    listed = Table("Image", "Archive", "Nodes", box=None, pad_edge=False)
-    for image in manifest.images:
-        listed.add_row(image.reference, image.file, ", ".join(image.roles))
-    console.print(listed, "")
-    files = Table("File", "MiB", box=None, pad_edge=False)
-    files.columns[1].justify = "right"
-    for name in sorted(manifest.files):
-        files.add_row(
-            name, f"{(place / name).stat().st_size / 2**20:.1f}" if (place / name).exists() else "missing"
-        )
-    console.print(files)
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        # Folded, never cut: a reference without its end is of no use.
+        table.add_column(heading, overflow="fold", justify="right" if heading == "MiB" else "left")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _size(file: Path) -> str:
+    return f"{file.stat().st_size / 2**20:.1f}" if file.is_file() else "missing"
