@@ -1,0 +1,38 @@
+"""Who is asking: turns a bearer token into a principal, or into the reason why it is none."""
+
+from __future__ import annotations
+
+from api.layers.asgi import App, Receive, Scope, Send, header, refuse
+from engine.domain.errors import ServiceUnavailable, Unauthenticated
+from engine.services.identity import IdentityProvider
+
+
+class Identity:
+    """Sets `user` (a Principal or None) and, for a token that does not hold, `refused_token`."""
+
+    def __init__(self, app: App, provider: IdentityProvider) -> None:
+        self._app = app
+        self._provider = provider
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["user"], scope["auth"] = None, None
+            try:
+                await self._identify(scope)
+            except ServiceUnavailable as error:
+                await refuse(scope, send, 503, str(error), {"Retry-After": "5"})
+                return
+        await self._app(scope, receive, send)
+
+    async def _identify(self, scope: Scope) -> None:
+        authorization = header(scope, b"authorization")
+        if authorization is None:
+            return
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            scope["refused_token"] = "The Authorization header must be: Bearer <access token>."  # noqa: S105
+            return
+        try:
+            scope["user"] = await self._provider.authenticate(token.strip())
+        except Unauthenticated as error:
+            scope["refused_token"] = str(error)

@@ -1,0 +1,76 @@
+"""Bodies of the job routes."""
+
+from __future__ import annotations
+
+import enum
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from api.schemas.common import Reply, Request
+
+
+class RetryHosts(enum.StrEnum):
+    """Where a retry begins."""
+
+    FAILED = "failed"  # at the first unfinished phase
+    ALL = "all"  # at the first phase, on every node
+
+
+class Retry(Request):
+    """What a retry does again."""
+
+    hosts: RetryHosts = RetryHosts.FAILED
+
+
+class Phase(Reply):
+    """One step of a job."""
+
+    slug: str
+    name: str
+    status: str
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class Job(Reply):
+    """One requested run on one cluster. `progress` counts phases, in per cent."""
+
+    id: str
+    type: str
+    status: str
+    cluster_id: str
+    cluster_name: str
+    created_by: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    progress: int
+    phases: list[Phase]
+    reason: str | msgspec.UnsetType = msgspec.UNSET
+    message: str | msgspec.UnsetType = msgspec.UNSET
+    retry_of: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class Event(Reply):
+    """One fact of a job. `sequence` has no gaps within a job."""
+
+    sequence: int
+    attempt: int
+    kind: str
+    created_at: datetime
+    phase: str | None
+    host: str | None
+    task: str | None
+    role: str | None
+    message: str
+    duration_seconds: float | None
+    data: dict[str, Any]
+
+
+class EventPage(Reply):
+    """Events after a sequence; `next` is the `after` of the following page, null when this one is the last so far."""
+
+    data: list[Event]
+    next: int | None
