@@ -1,0 +1,142 @@
+"""Composition of the server: routes, layers, errors, documentation, and what lives as long as it does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.config.cors import CORSConfig
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+
+from api import decoding, documentation, errors, state
+from api.layers.asgi import App, networks
+from api.layers.deadline import Deadline
+from api.layers.identity import Identity
+from api.layers.observation import Observation
+from api.layers.rate_limits import RateLimits
+from api.layers.refusals import Refusals
+from api.routes import audit_logs, auth, clusters, jobs, root
+from engine.domain.errors import MisconfiguredServer
+from engine.services import accounts
+from engine.services import state as service_state
+from engine.services.encryption import Cipher
+from engine.services.job_events import Follower
+from engine.services.sessions import LocalIdentityProvider
+from engine.services.settings import Settings
+
+BODY_LIMIT = 4 * 1024 * 1024
+
+
+def create_app(settings: Settings) -> Litestar:
+    """The ASGI application. Raises MisconfiguredServer for settings that this version cannot honour."""
+    _refuse_unsupported(settings)
+    url = service_state.database_url(settings)
+    shared = state.Shared(
+        settings=settings,
+        provider=LocalIdentityProvider(settings),
+        cipher=Cipher(settings.encryption_key),
+        follower=Follower(url),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        await service_state.open_database(url)
+        try:
+            _announce(await accounts.ensure_first_administrator(settings))
+            await shared.follower.start()
+            try:
+                yield
+            finally:
+                await shared.follower.stop()
+        finally:
+            await service_state.close_database()
+
+    app = Litestar(
+        route_handlers=[
+            root.router,
+            auth.router,
+            clusters.router,
+            jobs.router,
+            audit_logs.router,
+            documentation.router,
+        ],
+        exception_handlers=errors.HANDLERS,
+        lifespan=[lifespan],
+        state=state.wrap(shared),
+        openapi_config=_openapi(),
+        cors_config=_cors(settings),
+        request_max_body_size=BODY_LIMIT,
+        signature_types=[decoding.Body],
+        # Litestar 3 has no logging of its own either; `api.logs` configures structlog.
+        logging_config=None,
+    )
+    app.asgi_handler = _layered(app.asgi_handler, shared)  # type: ignore[assignment, arg-type]
+    return app
+
+
+def _layered(inner: App, shared: state.Shared) -> App:
+    """The application inside its layers."""
+    settings = shared.settings
+    limited = RateLimits(
+        Deadline(Refusals(inner)),
+        per_minute=settings.rate_limit_per_minute,
+        per_hour=settings.rate_limit_per_hour,
+        logins_per_minute=settings.auth_rate_limit_per_minute,
+    )
+    return Observation(
+        Identity(limited, shared.provider), proxies=networks(settings.trusted_proxy_cidrs)
+    )
+
+
+def _refuse_unsupported(settings: Settings) -> None:
+    if settings.redis_url:
+        raise MisconfiguredServer(
+            "REDIS_URL is set, and this version does not use Redis: limits live in the API process.",
+            remedy="Unset REDIS_URL and run one API process.",
+        )
+    for name in ("trusted_proxy_cidrs", "metrics_cidrs"):
+        try:
+            networks(getattr(settings, name))
+        except ValueError as error:
+            raise MisconfiguredServer(f"{name.upper()} does not fit: {error}.") from error
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Keelyard",
+        version=state.VERSION,
+        description="Kubernetes clusters laid down, run and kept afloat.",
+        path="/openapi",
+        render_plugins=[],
+        use_handler_docstrings=True,
+        components=Components(
+            security_schemes={
+                "bearer": SecurityScheme(type="http", scheme="bearer", bearer_format="JWT"),
+            }
+        ),
+        security=[{"bearer": []}],
+    )
+
+
+def _cors(settings: Settings) -> CORSConfig | None:
+    """Cross-origin access for named origins, off by default; `*` works, without credentials."""
+    origins = [origin.strip() for origin in settings.allowed_origins.split(",") if origin.strip()]
+    if not origins:
+        return None
+    exposed = ["Location", "Link", "X-Request-ID", "Retry-After", "Content-Disposition"]
+    return CORSConfig(allow_origins=origins, allow_credentials="*" not in origins, expose_headers=exposed)
+
+
+def _announce(first: accounts.FirstAdministrator | None) -> None:
+    """Show a made-up password, once, to whoever started the server; it is kept nowhere."""
+    if first is not None and first.password is not None:
+        print(  # noqa: T201 - a log would keep it
+            f"First administrator: {first.email}\n"
+            f"Password (shown once): {first.password}\n"
+            "Change it with: keelyard user set-password",
+            file=sys.stderr,
+            flush=True,
+        )

@@ -1,0 +1,65 @@
+"""Who may call a route, decided before its body is read; and which query parameters it knows."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from litestar.types import Guard
+
+from engine.domain import permissions
+from engine.domain.errors import FieldProblem, InvalidSpec, Unauthenticated
+from engine.domain.permissions import Permission, Principal
+from engine.services.identity import Caller
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+AnyRequest = Request[Any, Any, Any]
+
+
+def authenticated(connection: Connection, _: BaseRouteHandler) -> None:
+    """Any caller with a good token."""
+    if connection.scope.get("user") is None:
+        refused = connection.scope.get("refused_token")
+        raise Unauthenticated(
+            str(refused) if refused else "This request needs an access token.",
+            remedy="" if refused else "Send it as: Authorization: Bearer <token>.",
+        )
+
+
+def requires(permission: Permission) -> Guard:
+    """A caller whose roles grant a permission."""
+
+    def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+        authenticated(connection, handler)
+        permissions.require(cast("Principal", connection.scope["user"]), permission)
+
+    return guard
+
+
+def known_query(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Refuses query parameters that a route does not have: a misspelt filter must not list everything."""
+    known = {
+        (field.kwarg_definition.query if field.kwarg_definition else None) or name  # type: ignore[union-attr]
+        for name, field in handler.parsed_fn_signature.parameters.items()
+    }
+    unknown = sorted(set(connection.query_params) - known)
+    if unknown:
+        raise InvalidSpec([FieldProblem(name[:100], "is not a known query parameter") for name in unknown])
+
+
+def principal(request: AnyRequest) -> Principal:
+    """The caller of a guarded route."""
+    return cast("Principal", request.scope["user"])
+
+
+def caller(request: AnyRequest) -> Caller:
+    """Where a request comes from, for the audit log."""
+    scope = cast("dict[str, Any]", request.scope)
+    return Caller(
+        principal=scope.get("user"),
+        address=scope["client_address"],
+        user_agent=request.headers.get("user-agent", ""),
+        correlation_id=scope["correlation_id"],
+    )

@@ -1,0 +1,59 @@
+"""Replies as bytes, and the answers that `Idempotency-Key` repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Response
+from litestar.params import Parameter
+
+from api import guards
+from api.schemas.common import Page, Reply
+from engine.services import idempotency
+
+JSON = "application/json"
+
+PageNumber = Annotated[int, Parameter(ge=1, le=1_000_000, description="Page number, from 1")]
+PageSize = Annotated[int, Parameter(ge=1, le=100, description="Items per page")]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A reply with its status and headers."""
+
+    status_code: int
+    reply: Reply
+    headers: dict[str, str] = {}
+
+
+def page[T](data: list[T], total: int, number: int, size: int) -> Response[Any]:
+    """One page of a list."""
+    reply = Page(total=total, page=number, page_size=size, total_pages=-(-total // size), data=data)
+    return Response(msgspec.json.encode(reply), media_type=JSON)
+
+
+async def once(
+    request: guards.AnyRequest, work: Callable[[], Awaitable[Answer]]
+) -> Response[Any]:
+    """The answer of the work, done once per `Idempotency-Key`."""
+    key = request.headers.get("idempotency-key")
+    claim = None
+    if key is not None:
+        claim = idempotency.Claim(
+            principal=guards.principal(request),
+            key=key,
+            method=request.method,
+            path=request.url.path,
+            body=await request.body(),
+        )
+
+    async def encoded() -> idempotency.Answer:
+        answer = await work()
+        return idempotency.Answer(
+            status_code=answer.status_code, body=msgspec.json.encode(answer.reply), headers=answer.headers
+        )
+
+    answer = await idempotency.once(claim, encoded)
+    headers = {**answer.headers, **({"Idempotency-Replayed": "true"} if answer.replayed else {})}
+    return Response(answer.body, status_code=answer.status_code, media_type=JSON, headers=headers)

@@ -1,0 +1,315 @@
+"""Clusters: create, list, look, provision, delete, try SSH, fetch the kubeconfig."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Annotated
+
+import msgspec
+from litestar import Response, Router, delete, get, post
+from litestar.params import Parameter
+
+from api import guards, replies, state
+from api.decoding import Body
+from api.replies import PageNumber, PageSize
+from api.schemas import clusters as wire
+from api.schemas.common import Accepted, Page
+from engine.domain.permissions import Permission
+from engine.domain.specs import (
+    ClusterSpec,
+    Components,
+    Hardening,
+    Networking,
+    NodeSpec,
+    SshSecrets,
+    Topology,
+)
+from engine.domain.statuses import ClusterStatus
+from engine.services import clusters, nodes, ssh_check
+
+_StatusFilter = Annotated[
+    str | None,
+    Parameter(
+        query="status_filter",
+        pattern=f"^({'|'.join(ClusterStatus)}|{clusters.ALL})$",
+        description="pending, provisioning, running, failed, deleted or all",
+    ),
+]
+
+
+@post(
+    "/",
+    status_code=201,
+    summary="Create cluster",
+    dto=Body[wire.ClusterCreate],
+    guards=[guards.requires(Permission.CLUSTER_CREATE)],
+    opt={"action": Permission.CLUSTER_CREATE.value},
+)
+async def create(request: guards.AnyRequest, data: wire.ClusterCreate) -> Response[wire.Created]:
+    """Creates a cluster and, unless told to wait, queues its provisioning."""
+    request.scope["resource_name"] = data.name  # type: ignore[typeddict-unknown-key]
+
+    async def work() -> replies.Answer:
+        cipher = state.of(request.app).cipher
+        made = await clusters.create(_new_cluster(data), guards.caller(request), cipher)
+        headers = {"Location": f"/api/v1/clusters/{made.cluster.id}"}
+        if made.job is not None:
+            headers["Link"] = f'</api/v1/jobs/{made.job.id}>; rel="monitor"'
+        return replies.Answer(201, _created(made), headers)
+
+    return await replies.once(request, work)
+
+
+@get("/", summary="List clusters", guards=[guards.requires(Permission.CLUSTER_READ), guards.known_query])
+async def list_clusters(
+    request: guards.AnyRequest,
+    page: PageNumber = 1,
+    page_size: PageSize = 20,
+    status_filter: _StatusFilter = None,
+) -> Response[Page[wire.ClusterItem]]:
+    """Newest first. Deleted clusters are listed under `deleted` and `all` only."""
+    found, total = await clusters.page(
+        guards.principal(request), status_filter, page=page, page_size=page_size
+    )
+    data = [
+        wire.ClusterItem(
+            id=str(item.id),
+            name=item.name,
+            description=item.description,
+            status=item.status,
+            kubernetes_version=item.kubernetes_version,
+            topology=_topology(item.topology),
+            components=_components(item.components),
+            created_at=item.created_at,
+            updated_at=item.updated_at,
+        )
+        for item in found
+    ]
+    return replies.page(data, total, page, page_size)
+
+
+@get(
+    "/{cluster_id:str}",
+    summary="Get cluster details",
+    guards=[guards.requires(Permission.CLUSTER_READ), guards.known_query],
+)
+async def get_cluster(request: guards.AnyRequest, cluster_id: str) -> wire.Cluster:
+    """A cluster by id or name; by id also when it is deleted."""
+    found = await clusters.get(guards.principal(request), cluster_id)
+    return wire.Cluster(
+        id=str(found.id),
+        name=found.name,
+        description=found.description,
+        status=found.status,
+        kubernetes_version=found.kubernetes_version,
+        topology=_topology(found.spec.topology),
+        components=_components(found.spec.components),
+        created_at=found.created_at,
+        updated_at=found.updated_at,
+        conditions=found.conditions,
+    )
+
+
+@delete(
+    "/{cluster_id:str}",
+    status_code=202,
+    summary="Delete cluster",
+    guards=[guards.requires(Permission.CLUSTER_DELETE), guards.known_query],
+    opt={"action": Permission.CLUSTER_DELETE.value},
+)
+async def delete_cluster(
+    request: guards.AnyRequest, cluster_id: str, deprovision: bool = False
+) -> Response[wire.Deleted]:
+    """Marks a cluster as deleted, or, with `deprovision`, queues the job that cleans its nodes first."""
+    cluster, job = await clusters.delete(cluster_id, guards.caller(request), deprovision=deprovision)
+    if job is None:
+        return Response(wire.Deleted(message="Cluster marked as deleted", cluster_id=str(cluster.id)))
+    reply = wire.Deleted(
+        message="Cluster deletion initiated", cluster_id=str(cluster.id), job_id=str(job.id)
+    )
+    return Response(reply, headers={"Location": f"/api/v1/jobs/{job.id}"})
+
+
+@post(
+    "/{cluster_id:str}/provision",
+    status_code=202,
+    summary="Provision cluster",
+    guards=[guards.requires(Permission.CLUSTER_PROVISION)],
+    opt={"action": Permission.CLUSTER_PROVISION.value},
+)
+async def provision(request: guards.AnyRequest, cluster_id: str) -> Response[Accepted]:
+    """Queues a provision job; on a healthy cluster it changes nothing. Behind an active job it waits."""
+
+    async def work() -> replies.Answer:
+        cluster, job = await clusters.provision(cluster_id, guards.caller(request))
+        reply = Accepted(
+            message="Cluster provisioning initiated", cluster_id=str(cluster.id), job_id=str(job.id)
+        )
+        return replies.Answer(202, reply, {"Location": f"/api/v1/jobs/{job.id}"})
+
+    return await replies.once(request, work)
+
+
+@post(
+    "/test-ssh",
+    status_code=200,
+    summary="Test SSH connection",
+    dto=Body[wire.SshTest],
+    guards=[guards.requires(Permission.CLUSTER_TEST_SSH)],
+    opt={"action": Permission.CLUSTER_TEST_SSH.value},
+)
+async def test_ssh(request: guards.AnyRequest, data: wire.SshTest) -> wire.SshReport:
+    """Logs in to every node at once, changes nothing, and shows the host keys to compare."""
+    reports = await ssh_check.test(
+        [_node(node) for node in data.nodes],
+        data.ssh_config.username,
+        _secrets(data.ssh_config),
+        guards.caller(request),
+    )
+    results = [
+        wire.SshResult(
+            node=report.node,
+            ip_address=report.ip_address,
+            success=report.success,
+            message=report.message,
+            host_keys=[wire.HostKey(type=key.type, fingerprint=key.fingerprint) for key in report.host_keys],
+        )
+        for report in reports
+    ]
+    return wire.SshReport(success=all(result.success for result in results), results=results)
+
+
+@get(
+    "/{cluster_id:str}/kubeconfig",
+    summary="Download kubeconfig",
+    media_type="application/x-yaml",
+    guards=[guards.requires(Permission.CLUSTER_KUBECONFIG), guards.known_query],
+    opt={"action": Permission.CLUSTER_KUBECONFIG.value},
+)
+async def kubeconfig(request: guards.AnyRequest, cluster_id: str) -> Response[bytes]:
+    """The administrator kubeconfig; every download is written to the audit log."""
+    name, text = await clusters.kubeconfig(
+        cluster_id, guards.caller(request), state.of(request.app).cipher
+    )
+    headers = {"Content-Disposition": f'attachment; filename="{name}-kubeconfig.yaml"'}
+    return Response(text.encode(), media_type="application/x-yaml", headers=headers)
+
+
+@get(
+    "/{cluster_id:str}/nodes",
+    summary="List nodes",
+    guards=[guards.requires(Permission.CLUSTER_READ), guards.known_query],
+)
+async def list_nodes(
+    request: guards.AnyRequest, cluster_id: str, page: PageNumber = 1, page_size: PageSize = 20
+) -> Response[Page[wire.Node]]:
+    """In the order in which they were named."""
+    found, total = await nodes.page(
+        guards.principal(request), cluster_id, page=page, page_size=page_size
+    )
+    data = [
+        wire.Node(
+            id=str(node.id),
+            name=node.name,
+            role=node.role,
+            ip_address=node.ip_address,
+            ssh_port=node.ssh_port,
+            os_type=node.os_type,
+            status=node.status,
+            kubernetes_version=node.kubernetes_version,
+            last_seen=node.last_seen,
+        )
+        for node in found
+    ]
+    return replies.page(data, total, page, page_size)
+
+
+def _new_cluster(data: wire.ClusterCreate) -> clusters.NewCluster:
+    hardening = data.hardening or wire.HardeningRequest()
+    networking = data.networking or wire.NetworkingRequest()
+    spec = ClusterSpec(
+        id=str(uuid.uuid4()),
+        name=data.name,
+        topology=msgspec.convert(data.topology, Topology, from_attributes=True),
+        components=msgspec.convert(data.components, Components, from_attributes=True),
+        nodes=tuple(_node(node) for node in data.nodes),
+        username=data.ssh_config.username,
+        hardening=msgspec.convert(hardening, Hardening, from_attributes=True),
+        networking=msgspec.convert(networking, Networking, from_attributes=True),
+        lab=data.lab,
+    )
+    return clusters.NewCluster(
+        spec=spec,
+        secrets=_secrets(data.ssh_config),
+        description=data.description or "",
+        template_id=data.template_id,
+        fingerprints={node.name: node.fingerprint for node in data.nodes if node.fingerprint is not None},
+        provision_immediately=data.provision_immediately,
+    )
+
+
+def _node(node: wire.NodeRequest) -> NodeSpec:
+    return NodeSpec(
+        name=node.name,
+        role=node.role,
+        ip_address=node.ip_address,
+        os_type=node.os_type,
+        ssh_port=node.ssh_port,
+        host_keys=() if node.host_key is None else (node.host_key,),
+    )
+
+
+def _secrets(config: wire.SshConfigRequest) -> SshSecrets:
+    # Forms send empty fields for what is not there.
+    return SshSecrets(
+        auth_method=config.auth_method,
+        private_key=config.private_key or None,
+        passphrase=config.passphrase or None,
+        password=config.password or None,
+    )
+
+
+def _created(made: clusters.Created) -> wire.Created:
+    cluster, job = made.cluster, made.job
+    return wire.Created(
+        cluster=wire.CreatedCluster(
+            id=str(cluster.id), name=cluster.name, status=cluster.status, created_at=cluster.created_at
+        ),
+        job=job
+        and wire.CreatedJob(
+            id=str(job.id), type=job.type, status=job.status, created_at=job.created_at
+        ),
+    )
+
+
+def _topology(topology: Topology) -> wire.Topology:
+    return wire.Topology(
+        ha=topology.ha,
+        control_plane_count=topology.control_plane_count,
+        worker_count=topology.worker_count,
+    )
+
+
+def _components(components: Components) -> wire.Components:
+    return wire.Components(
+        cni=components.cni,
+        ingress=components.ingress,
+        runtime=components.runtime,
+        kubernetes_version=components.kubernetes_version,
+    )
+
+
+router = Router(
+    "/api/v1/clusters",
+    route_handlers=[
+        create,
+        list_clusters,
+        test_ssh,
+        get_cluster,
+        delete_cluster,
+        provision,
+        kubeconfig,
+        list_nodes,
+    ],
+    tags=["Clusters"],
+)

@@ -1,0 +1,195 @@
+"""Jobs: list, look, follow, read as text, cancel, retry."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+from litestar import Response, Router, get, post
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from api import decoding, guards, replies, state, streams
+from api.replies import PageNumber, PageSize
+from api.schemas import jobs as wire
+from api.schemas.common import Accepted, Page
+from engine.domain.errors import FieldProblem, InvalidSpec
+from engine.domain.events import EventKind
+from engine.domain.permissions import Permission
+from engine.domain.statuses import JobStatus, JobType
+from engine.services import job_events, jobs
+from engine.services.jobs import JobView
+
+_READ = [guards.requires(Permission.JOB_READ), guards.known_query]
+_SHOWN_STATUSES = [status for status in JobStatus if status is not JobStatus.INTERRUPTED]
+_StatusFilter = Annotated[
+    str | None, Parameter(pattern=f"^({'|'.join(_SHOWN_STATUSES)})$", description="Job status")
+]
+_TypeFilter = Annotated[str | None, Parameter(query="type", pattern=f"^({'|'.join(JobType)})$")]
+_After = Annotated[int, Parameter(ge=0, le=2**62, description="Events above this sequence")]
+_Limit = Annotated[int, Parameter(ge=1, le=1000, description="Events at most")]
+_Kinds = Annotated[str | None, Parameter(description="Event kinds, comma-separated")]
+
+
+@get("/", summary="List jobs", guards=_READ)
+async def list_jobs(
+    request: guards.AnyRequest,
+    page: PageNumber = 1,
+    page_size: PageSize = 20,
+    status_filter: _StatusFilter = None,
+    cluster_id: str | None = None,
+    job_type: _TypeFilter = None,
+) -> Response[Page[wire.Job]]:
+    """Newest first."""
+    found, total = await jobs.page(
+        guards.principal(request),
+        status=JobStatus(status_filter) if status_filter else None,
+        cluster=cluster_id,
+        job_type=JobType(job_type) if job_type else None,
+        page=page,
+        page_size=page_size,
+    )
+    return replies.page([_job(job) for job in found], total, page, page_size)
+
+
+@get("/{job_id:str}", summary="Get job details", guards=_READ)
+async def get_job(request: guards.AnyRequest, job_id: str) -> wire.Job:
+    """A job with its phases."""
+    return _job(await jobs.get(guards.principal(request), jobs.parse_id(job_id)))
+
+
+@get("/{job_id:str}/events", summary="Events of a job", guards=_READ)
+async def events(
+    request: guards.AnyRequest,
+    job_id: str,
+    after: _After = 0,
+    limit: _Limit = 100,
+    phase: str | None = None,
+    host: str | None = None,
+    kind: _Kinds = None,
+) -> Response[wire.EventPage]:
+    """Pages of JSON; or, with `Accept: text/event-stream`, a stream that `Last-Event-ID` resumes."""
+    wanted = jobs.parse_id(job_id)
+    filters = job_events.Filters(phase=phase, host=host, kinds=_parsed_kinds(kind))
+    if streams.MEDIA_TYPE in request.headers.get("accept", ""):
+        await job_events.require(guards.principal(request), wanted)
+        told = state.of(request.app).follower.follow(wanted, _resumed(request, after), filters)
+        return Stream(streams.frames(told), media_type=streams.MEDIA_TYPE, headers=streams.HEADERS)
+    found = await job_events.page(
+        guards.principal(request), wanted, after=after, limit=limit, filters=filters
+    )
+    following = found[-1].sequence if len(found) == limit else None
+    return Response(wire.EventPage(data=[streams.wire_event(event) for event in found], next=following))
+
+
+@get("/{job_id:str}/log", summary="Log of a job", media_type="text/plain", guards=_READ)
+async def log(request: guards.AnyRequest, job_id: str) -> Stream:
+    """All events so far, as text."""
+    wanted = jobs.parse_id(job_id)
+    await job_events.require(guards.principal(request), wanted)
+
+    async def text() -> AsyncIterator[bytes]:
+        async for lines in job_events.log(wanted):
+            yield lines.encode()
+
+    return Stream(text(), media_type="text/plain; charset=utf-8")
+
+
+@post(
+    "/{job_id:str}/cancel",
+    status_code=202,
+    summary="Cancel a job",
+    guards=[guards.requires(Permission.JOB_CANCEL)],
+    opt={"action": Permission.JOB_CANCEL.value},
+)
+async def cancel(request: guards.AnyRequest, job_id: str) -> Response[Accepted]:
+    """Stops a job: in the queue at once, running as soon as it is safe. Asking twice changes nothing."""
+
+    async def work() -> replies.Answer:
+        job = await jobs.cancel(jobs.parse_id(job_id), guards.caller(request))
+        message = "Job cancelled" if job.status is JobStatus.CANCELLED else "Job cancellation requested"
+        return replies.Answer(202, _accepted(message, job.cluster_id, job.id), _location(job.id))
+
+    return await replies.once(request, work)
+
+
+@post(
+    "/{job_id:str}/retry",
+    status_code=202,
+    summary="Retry a job",
+    guards=[guards.requires(Permission.JOB_RETRY)],
+    opt={"action": Permission.JOB_RETRY.value},
+)
+async def retry(request: guards.AnyRequest, job_id: str) -> Response[Accepted]:
+    """Queues a new job for what one left undone (`{"hosts": "failed"}`, the default) or for all of it."""
+    body = await request.body()
+    asked = decoding.decode(body, wire.Retry) if body else wire.Retry()
+
+    async def work() -> replies.Answer:
+        job = await jobs.retry(jobs.parse_id(job_id), asked.hosts.value, guards.caller(request))
+        return replies.Answer(202, _accepted("Job queued", job.cluster_id, job.id), _location(job.id))
+
+    return await replies.once(request, work)
+
+
+def _resumed(request: guards.AnyRequest, after: int) -> int:
+    given = request.headers.get("last-event-id")
+    if given is None:
+        return after
+    if not given.isascii() or not given.isdigit() or len(given) > 18:
+        raise InvalidSpec([FieldProblem("Last-Event-ID", "must be the sequence of an event")])
+    return int(given)
+
+
+def _parsed_kinds(text: str | None) -> tuple[EventKind, ...] | None:
+    if text is None:
+        return None
+    try:
+        return tuple(EventKind(part.strip()) for part in text.split(","))
+    except ValueError as error:
+        raise InvalidSpec([FieldProblem("kind", "must be among: " + ", ".join(EventKind))]) from error
+
+
+def _accepted(message: str, cluster_id: uuid.UUID, job_id: uuid.UUID) -> Accepted:
+    return Accepted(message=message, cluster_id=str(cluster_id), job_id=str(job_id))
+
+
+def _location(job_id: uuid.UUID) -> dict[str, str]:
+    return {"Location": f"/api/v1/jobs/{job_id}"}
+
+
+def _job(job: JobView) -> wire.Job:
+    interrupted = job.status is JobStatus.INTERRUPTED
+    reason = "interrupted" if interrupted else job.reason
+    return wire.Job(
+        id=str(job.id),
+        type=job.type,
+        status=JobStatus.FAILED if interrupted else job.status,
+        cluster_id=str(job.cluster_id),
+        cluster_name=job.cluster_name,
+        created_by=job.requested_by_email,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        progress=jobs.progress(job),
+        phases=[
+            wire.Phase(
+                slug=phase.slug,
+                name=phase.name,
+                status=phase.status,
+                started_at=phase.started_at,
+                finished_at=phase.finished_at,
+            )
+            for phase in job.phases
+        ],
+        reason=reason or msgspec.UNSET,
+        message=job.message or msgspec.UNSET,
+        retry_of=str(job.retry_of) if job.retry_of else msgspec.UNSET,
+    )
+
+
+router = Router(
+    "/api/v1/jobs", route_handlers=[list_jobs, get_job, events, log, cancel, retry], tags=["Jobs"]
+)

@@ -1,0 +1,37 @@
+"""What the handlers of one server share, made when it starts."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from litestar import Litestar
+from litestar.datastructures import State
+
+from engine.services.encryption import Cipher
+from engine.services.identity import IdentityProvider
+from engine.services.job_events import Follower
+from engine.services.settings import Settings
+
+VERSION = "1.0.0"  # of the wire contract, as its document says
+
+
+class Shared:
+    """Settings and the long-lived helpers."""
+
+    def __init__(
+        self, settings: Settings, provider: IdentityProvider, cipher: Cipher, follower: Follower
+    ) -> None:
+        self.settings = settings
+        self.provider = provider
+        self.cipher = cipher
+        self.follower = follower
+
+
+def of(app: Litestar) -> Shared:
+    """What `create_app` put there."""
+    return cast("Shared", app.state.shared)
+
+
+def wrap(shared: Shared) -> State:
+    """As Litestar keeps it; not copied, because it holds connections."""
+    return State({"shared": shared}, deep_copy=False)

@@ -1,0 +1,53 @@
+"""Puts a job into the queue: its row, its phases and its trigger, in the caller's transaction."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection
+
+from engine import content
+from engine.domain.statuses import JobType, PhaseStatus
+from engine.execution import plan
+from engine.services.identity import Caller
+from engine.store import jobs, phases, queue, records
+
+
+async def put(
+    cluster: records.Cluster,
+    job_type: JobType,
+    caller: Caller,
+    *,
+    retry_of: uuid.UUID | None = None,
+    retry_hosts: str = "all",
+    deletes_cluster: bool = False,
+    finished_phases: Collection[str] = (),
+) -> records.Job:
+    """A queued job with the phases of its playbook; those that an earlier job finished start as skipped."""
+    principal = caller.principal
+    job = records.Job(
+        tenant_id=cluster.tenant_id,
+        cluster_id=cluster.id,
+        type=job_type,
+        requested_by=uuid.UUID(principal.account_id) if principal else None,
+        requested_by_email=principal.email if principal else "",
+        correlation_id=caller.correlation_id,
+        retry_of=retry_of,
+        retry_hosts=retry_hosts,
+        deletes_cluster=deletes_cluster,
+    )
+    await jobs.add(job)
+    planned = plan.phases(content.playbooks() / f"{job_type.value}.yml")
+    await phases.add_many(
+        [
+            records.Phase(
+                job_id=job.id,
+                slug=phase.slug,
+                name=phase.name,
+                position=position,
+                status=PhaseStatus.SKIPPED if phase.slug in finished_phases else PhaseStatus.PENDING,
+            )
+            for position, phase in enumerate(planned)
+        ]
+    )
+    await queue.trigger(job.id)
+    return job

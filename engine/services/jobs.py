@@ -1,0 +1,181 @@
+"""Jobs: shown, cancelled, retried."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+from engine.domain import permissions, spec_rules
+from engine.domain.errors import Conflict, JobAlreadyFinished, NotFound
+from engine.domain.events import EventKind, RunEvent
+from engine.domain.permissions import Permission, Principal
+from engine.domain.statuses import FINAL_JOB_STATUSES, JobStatus, JobType, PhaseStatus
+from engine.services import audit_log, clusters, job_queue
+from engine.services.identity import Caller
+from engine.store import clusters as cluster_rows
+from engine.store import database, events, job_views, jobs, phases, queue, records
+from engine.store.job_views import JobView
+
+__all__ = ["JobView", "cancel", "counts", "get", "page", "parse_id", "progress", "retry"]
+
+_DONE_PHASES = frozenset({PhaseStatus.SUCCEEDED, PhaseStatus.SKIPPED})
+
+
+def parse_id(text: str) -> uuid.UUID:
+    """The id that a path names; raises NotFound for what cannot be one."""
+    if not spec_rules.is_uuid(text):
+        raise NotFound(f"There is no job {text[:100]!r}.")
+    return uuid.UUID(text)
+
+
+async def page(
+    principal: Principal,
+    *,
+    status: JobStatus | None = None,
+    cluster: str | None = None,
+    job_type: JobType | None = None,
+    page: int,
+    page_size: int,
+) -> tuple[list[JobView], int]:
+    """Jobs, newest first, and how many in all. Interrupted jobs are among the failed ones, as they are shown."""
+    permissions.require(principal, Permission.JOB_READ)
+    found = await clusters.find(cluster) if cluster else None
+    statuses = [JobStatus.FAILED, JobStatus.INTERRUPTED] if status is JobStatus.FAILED else [status]
+    return await job_views.page(
+        cluster_id=found.id if found else None,
+        statuses=[wanted for wanted in statuses if wanted] or None,
+        job_type=job_type,
+        offset=(page - 1) * page_size,
+        limit=page_size,
+    )
+
+
+async def get(principal: Principal, job_id: uuid.UUID) -> JobView:
+    """The job with this id; raises NotFound."""
+    permissions.require(principal, Permission.JOB_READ)
+    found = await job_views.get(job_id)
+    if found is None:
+        raise _unknown(job_id)
+    return found
+
+
+def progress(job: JobView) -> int:
+    """How many of a job's phases are done, in per cent."""
+    if job.status is JobStatus.SUCCESS:
+        return 100
+    if not job.phases:
+        return 0
+    done = sum(1 for phase in job.phases if phase.status in _DONE_PHASES)
+    return 100 * done // len(job.phases)
+
+
+async def cancel(job_id: uuid.UUID, caller: Caller) -> records.Job:
+    """Ask for a job to stop: one in the queue is cancelled at once, a running one when it is safe to.
+
+    Asking again changes nothing. Raises NotFound, JobAlreadyFinished.
+    """
+    principal = _allowed(caller, Permission.JOB_CANCEL)
+    async with database.transaction():
+        job = await _locked(job_id)
+        if job.status is JobStatus.QUEUED:
+            job = await jobs.cancel_queued(job.id, f"Cancelled by {principal.email}.") or job
+            await _tell_cancelled(job, principal)
+            await _wake_next(job.cluster_id)
+        elif job.status is JobStatus.RUNNING:
+            job = await jobs.request_cancel(job.id) or job
+        else:
+            raise JobAlreadyFinished(f"Job {job_id} has ended already: {job.status.value}.")
+        await _record(caller, Permission.JOB_CANCEL, job, {})
+    return job
+
+
+async def retry(job_id: uuid.UUID, hosts: str, caller: Caller) -> records.Job:
+    """Queue a new job that does the unfinished part of one that did not succeed (`failed`), or all of it (`all`).
+
+    Raises NotFound, and Conflict for a job that is active, succeeded, or is not its cluster's latest.
+    """
+    _allowed(caller, Permission.JOB_RETRY)
+    async with database.transaction():
+        found = await _locked(job_id)
+        cluster = await cluster_rows.get(found.cluster_id, lock=True)
+        if cluster is None or cluster.deleted_at is not None:
+            raise NotFound(f"The cluster of job {job_id} is deleted.")
+        await _refuse_retry(found)
+        finished = (
+            {phase.slug for phase in await phases.of_job(found.id) if phase.status in _DONE_PHASES}
+            if hosts == "failed"
+            else set()
+        )
+        job = await job_queue.put(
+            cluster,
+            found.type,
+            caller,
+            retry_of=found.id,
+            retry_hosts=hosts,
+            deletes_cluster=found.deletes_cluster,
+            finished_phases=finished,
+        )
+        await _record(caller, Permission.JOB_RETRY, found, {"hosts": hosts, "new_job_id": str(job.id)})
+    return job
+
+
+async def counts() -> dict[str, int]:
+    """How many jobs have each status."""
+    return await jobs.counts()
+
+
+async def _refuse_retry(job: records.Job) -> None:
+    if job.status not in FINAL_JOB_STATUSES:
+        raise Conflict(f"Job {job.id} is {job.status.value}; only a job that has ended can be retried.")
+    if job.status is JobStatus.SUCCESS:
+        raise Conflict(
+            f"Job {job.id} succeeded; there is nothing to retry.",
+            remedy="POST /api/v1/clusters/{id}/provision runs the whole playbook again.",
+        )
+    latest = await jobs.latest_of_cluster(job.cluster_id)
+    if latest is not None and latest.id != job.id:
+        raise Conflict(
+            f"Job {job.id} is not the latest of its cluster; {latest.id} is.",
+            remedy="What an older job left undone may not fit any more: retry the latest one.",
+        )
+
+
+async def _tell_cancelled(job: records.Job, principal: Principal) -> None:
+    event = RunEvent(
+        kind=EventKind.JOB_FINISHED,
+        created_at=datetime.now(UTC),
+        message=f"Cancelled by {principal.email} before it began.",
+        data={"status": JobStatus.CANCELLED.value, "reason": job.reason or ""},
+    )
+    await events.append_next(job.id, job.attempt, event)
+
+
+async def _wake_next(cluster_id: uuid.UUID) -> None:
+    """What stood behind a cancelled job in the queue may start now."""
+    following = await jobs.next_of_cluster(cluster_id)
+    if following is not None:
+        await queue.trigger(following)
+
+
+async def _locked(job_id: uuid.UUID) -> records.Job:
+    found = await jobs.get(job_id, lock=True)
+    if found is None:
+        raise _unknown(job_id)
+    return found
+
+
+def _unknown(job_id: uuid.UUID) -> NotFound:
+    return NotFound(f"There is no job {job_id}.")
+
+
+def _allowed(caller: Caller, permission: Permission) -> Principal:
+    assert caller.principal is not None
+    permissions.require(caller.principal, permission)
+    return caller.principal
+
+
+async def _record(
+    caller: Caller, permission: Permission, job: records.Job, details: dict[str, str]
+) -> None:
+    resource = audit_log.Resource("job", str(job.id), f"{job.type.value} {job.cluster_id}")
+    await audit_log.record(caller, permission.value, resource, details=details)

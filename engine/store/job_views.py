@@ -1,0 +1,89 @@
+"""Jobs as they are shown: with their cluster's name and their phases, in one query."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+
+import msgspec
+
+from engine.domain.statuses import JobStatus, JobType, PhaseStatus
+from engine.store import database, records, rows
+
+
+class PhaseView(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a job."""
+
+    slug: str
+    name: str
+    status: PhaseStatus
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class JobView(msgspec.Struct, frozen=True, kw_only=True):
+    """A job with what belongs to it."""
+
+    id: uuid.UUID
+    cluster_id: uuid.UUID
+    cluster_name: str
+    type: JobType
+    status: JobStatus
+    reason: str | None
+    message: str | None
+    retry_of: uuid.UUID | None
+    requested_by_email: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    last_sequence: int
+    phases: list[PhaseView]
+
+
+_SELECT = """
+    SELECT job.id, job.cluster_id, cluster.name AS cluster_name, job.type, job.status, job.reason, job.message,
+           job.retry_of, job.requested_by_email, job.created_at, job.started_at, job.finished_at, job.last_sequence,
+           coalesce((SELECT jsonb_agg(jsonb_build_object('slug', phase.slug, 'name', phase.name, 'status', phase.status,
+                            'started_at', phase.started_at, 'finished_at', phase.finished_at) ORDER BY phase.position)
+                     FROM phase WHERE phase.job_id = job.id), '[]'::jsonb) AS phases
+    FROM job JOIN cluster ON cluster.id = job.cluster_id"""
+
+
+class Progress(msgspec.Struct, frozen=True):
+    """How far a job is, for streams."""
+
+    status: JobStatus
+    last_sequence: int
+
+
+async def get(job_id: uuid.UUID) -> JobView | None:
+    """The job with this id."""
+    return await rows.one(JobView, f"{_SELECT} WHERE job.id = $1", job_id)
+
+
+async def progress(job_id: uuid.UUID) -> Progress | None:
+    """How far a job is."""
+    return await rows.one(Progress, "SELECT status, last_sequence FROM job WHERE id = $1", job_id)
+
+
+async def page(
+    *,
+    cluster_id: uuid.UUID | None,
+    statuses: list[JobStatus] | None,
+    job_type: JobType | None,
+    offset: int,
+    limit: int,
+) -> tuple[list[JobView], int]:
+    """Jobs, newest first, and how many in all."""
+    chosen = rows.Filter()
+    chosen.add("job.tenant_id = {}", records.DEFAULT_TENANT)
+    chosen.add("job.cluster_id = {}", cluster_id)
+    chosen.add("job.status = ANY({}::text[])", statuses and [status.value for status in statuses])
+    chosen.add("job.type = {}", job_type)
+    place = len(chosen.values)
+    order = f"ORDER BY job.created_at DESC, job.id DESC OFFSET ${place + 1} LIMIT ${place + 2}"
+    found = await rows.many(JobView, f"{_SELECT}{chosen.where} {order}", *chosen.values, offset, limit)
+    if found and not offset and len(found) < limit:
+        return found, len(found)
+    counted = await database.fetch_one(f"SELECT count(*) AS n FROM job{chosen.where}", *chosen.values)
+    return found, counted["n"] if counted else 0
