@@ -86,9 +86,7 @@ def _layered(inner: App, shared: state.Shared) -> App:
         per_hour=settings.rate_limit_per_hour,
         logins_per_minute=settings.auth_rate_limit_per_minute,
     )
-    return Observation(
-        Identity(limited, shared.provider), proxies=networks(settings.trusted_proxy_cidrs)
-    )
+    return Observation(Identity(limited, shared.provider), proxies=networks(settings.trusted_proxy_cidrs))
 
 
 def _refuse_unsupported(settings: Settings) -> None:

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+
 import click
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from litestar import Litestar
+
+from api import app, logs, state
+from engine.services import settings
 
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option(
+    "--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on."
+)
 def api(host: str, port: int) -> None:
-    """Serve the REST API.
-
-    The database is DATABASE_URL, or the embedded PostgreSQL that `keelyard up` runs on this machine.
-    """
-    from granian.constants import Interfaces
-    from granian.server.embed import Server
-
-    from api import app, logs
-    from engine.services import settings
-
+    """Serve the REST API on the database that DATABASE_URL names; `keelyard up` brings one along."""
     logs.configure()
-    application = app.create_app(settings.load(bind=host))
-    _serve(Server(application, address=host, port=port, interface=Interfaces.ASGI, log_access=False))
+    asyncio.run(_serve(app.create_app(settings.load(bind=host)), host, port))
+
+
+async def _serve(application: Litestar, host: str, port: int) -> None:
+    """Serve until SIGTERM or SIGINT; open event streams end first, so that nothing is waited for."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with application.lifespan():
+        server = Server(
+            application, address=host, port=port, interface=Interfaces.ASGINL, log_enabled=False, backlog=1024
+        )
+        serving = asyncio.create_task(server.serve())
+        stopped = asyncio.create_task(stopping.wait())
+        await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        await state.of(application).follower.stop()
+        if not serving.done():
+            server.stop()  # type: ignore[no-untyped-call]  # the library is not typed
+        stopped.cancel()
+        await serving

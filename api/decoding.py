@@ -26,7 +26,7 @@ class UnsupportedBody(KeelyardError):
     """The body is of a media type that the route does not take (415)."""
 
 
-def decode(body: bytes, wanted: type[T]) -> T:
+def decode[S: msgspec.Struct](body: bytes, wanted: type[S]) -> S:
     """The body as a struct.
 
     Raises MalformedBody when it is not JSON, and InvalidSpec with every member that is missing, unknown or of
@@ -39,7 +39,7 @@ def decode(body: bytes, wanted: type[T]) -> T:
     return convert(value, wanted)
 
 
-def convert(value: Any, wanted: type[T]) -> T:
+def convert[S: msgspec.Struct](value: Any, wanted: type[S]) -> S:
     """Decoded JSON as a struct; raises InvalidSpec like `decode`."""
     problems = list(_struct(value, wanted, ""))
     if problems:
@@ -84,7 +84,7 @@ def _member(value: Any, wanted: Any, at: str) -> Iterator[FieldProblem]:
 def _plain(message: str, wanted: Any) -> str:
     if "Invalid enum value" in message:
         return "must be one of: " + ", ".join(str(choice) for choice in wanted)
-    words = message.split(" - at `")[0].replace("`", "")
+    words = message.partition(" - at `")[0].replace("`", "")
     return f"has the wrong type: {words[0].lower()}{words[1:]}"
 
 
@@ -92,7 +92,7 @@ def _join(at: str, name: str) -> str:
     return f"{at}.{name}" if at else name
 
 
-class Body(MsgspecDTO[T], Generic[T]):
+class Body(MsgspecDTO[T], Generic[T]):  # noqa: UP046 - Litestar looks for the TypeVar
     """Lets Litestar read a handler's `data` through `decode`.
 
     Its own reading takes "3" for 3 and stops at the first error.

@@ -1,7 +1,6 @@
 """The OpenAPI document and the two pages that show it.
 
-The pages load their viewers from the publishers' servers; the document itself, and everything else, needs no network
-but this server.
+The pages load their viewers from the publishers' servers; the document itself needs none.
 """
 
 from __future__ import annotations
@@ -17,8 +16,9 @@ _REDOC = "https://cdn.redoc.ly/redoc/v2.4.0/bundles/redoc.standalone.js"
 _DOCS = f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Keelyard API</title>
 <link rel="stylesheet" href="{_SWAGGER}/swagger-ui.css"></head>
-<body><div id="ui">The viewer is loaded from cdn.jsdelivr.net. Without it, read <a href="/openapi.json">/openapi.json</a>.
-</div><script src="{_SWAGGER}/swagger-ui-bundle.js" crossorigin></script>
+<body><div id="ui">The viewer comes from cdn.jsdelivr.net. Without it, read
+<a href="/openapi.json">/openapi.json</a>.</div>
+<script src="{_SWAGGER}/swagger-ui-bundle.js" crossorigin></script>
 <script>SwaggerUIBundle({{url: "/openapi.json", dom_id: "#ui"}})</script></body></html>
 """
 

@@ -103,23 +103,22 @@ def invalid_parameters(request: Request[Any, Any, Any], error: ValidationExcepti
     """Path and query parameters, and a body that is missing, as Litestar finds them."""
     extra = error.extra if isinstance(error.extra, list) else []
     fields = [
-        FieldError(field=_parameter(item), message=str(item.get("message", "is not valid")))
+        FieldError(field=str(item["key"]), message=str(item.get("message", "is not valid")).replace("`", ""))
         for item in extra
-        if isinstance(item, dict)
+        if isinstance(item, dict) and item.get("key", "data") != "data"
     ] or [FieldError(field="body", message="is required")]
     return _reply(
         request, 422, _summary([errors.FieldProblem(item.field, item.message) for item in fields]), fields
     )
 
 
-def _parameter(item: dict[str, Any]) -> str:
-    key = str(item.get("key", "body"))
-    return "body" if key == "data" else key
-
-
 def http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """What the framework itself refuses: unknown paths, methods, bodies that are too large."""
-    headers = {name: value for name, value in (error.headers or {}).items() if name.lower() in {"allow", "retry-after"}}
+    headers = {
+        name: value
+        for name, value in (error.headers or {}).items()
+        if name.lower() in {"allow", "retry-after"}
+    }
     detail = {
         404: f"Nothing is served at {request.scope['path'][:200]}.",
         405: f"{request.scope['method']} is not served at {request.scope['path'][:200]}.",
@@ -136,7 +135,9 @@ def unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[by
         path=request.scope["path"],
         exc_info=error,
     )
-    return _reply(request, 500, "An unexpected error happened; the server's log has it under the correlation id.")
+    return _reply(
+        request, 500, "An unexpected error happened; the server's log has it under the correlation id."
+    )
 
 
 HANDLERS: Any = {

@@ -1,4 +1,4 @@
-"""Logs of the API process: one JSON object per line on stderr, words for people on a terminal; never a body."""
+"""Logs of the API process: JSON lines on stderr, words for people on a terminal; never a body."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import structlog
 def configure() -> None:
     """Set structlog up for this process."""
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
-        if sys.stderr.isatty()
-        else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     )
     tracebacks: list[structlog.typing.Processor] = (
         [] if sys.stderr.isatty() else [structlog.processors.format_exc_info]

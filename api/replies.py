@@ -33,9 +33,7 @@ def page[T](data: list[T], total: int, number: int, size: int) -> Response[Any]:
     return Response(msgspec.json.encode(reply), media_type=JSON)
 
 
-async def once(
-    request: guards.AnyRequest, work: Callable[[], Awaitable[Answer]]
-) -> Response[Any]:
+async def once(request: guards.AnyRequest, work: Callable[[], Awaitable[Answer]]) -> Response[Any]:
     """The answer of the work, done once per `Idempotency-Key`."""
     key = request.headers.get("idempotency-key")
     claim = None

@@ -1,4 +1,4 @@
-"""The outermost layer: correlation id in and out, security headers, one log line and one measurement per request."""
+"""The outermost layer: correlation id in and out, security headers, one log line and measurement each."""
 
 from __future__ import annotations
 

@@ -88,7 +88,9 @@ class RateLimits:
         }
         if verdict.refused:
             seconds = verdict.reset_seconds
-            detail = f"Too many requests: {verdict.limit} are allowed in this window. Try again in {seconds} s."
+            detail = (
+                f"Too many requests: {verdict.limit} are allowed in this window. Try again in {seconds} s."
+            )
             await refuse(scope, send, 429, detail, {"Retry-After": str(seconds), **told})
             return
         pairs = [(name.encode(), value.encode()) for name, value in told.items()]

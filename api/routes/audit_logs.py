@@ -30,9 +30,7 @@ async def list_entries(
     filters = audit_log.Filters(
         actor=actor, action=action, resource=resource, status=status, since=since, until=until
     )
-    found, total = await audit_log.page(
-        guards.principal(request), filters, page=page, page_size=page_size
-    )
+    found, total = await audit_log.page(guards.principal(request), filters, page=page, page_size=page_size)
     data = [
         AuditEntry(
             id=str(entry.id),

@@ -52,14 +52,22 @@ async def login(request: guards.AnyRequest) -> Tokens:
     return _tokens(grant)
 
 
-@post("/refresh", status_code=200, summary="Refresh token", dto=Body[Refresh], opt={"action": "session:refresh"})
+@post(
+    "/refresh", status_code=200, summary="Refresh token", dto=Body[Refresh], opt={"action": "session:refresh"}
+)
 async def refresh(request: guards.AnyRequest, data: Refresh) -> Tokens:
     """New tokens for a refresh token, which works once."""
     grant = await state.of(request.app).provider.refresh(data.refresh_token, guards.caller(request))
     return _tokens(grant)
 
 
-@post("/logout", status_code=204, summary="Logout", guards=[guards.authenticated], opt={"action": "session:logout"})
+@post(
+    "/logout",
+    status_code=204,
+    summary="Logout",
+    guards=[guards.authenticated],
+    opt={"action": "session:logout"},
+)
 async def logout(request: guards.AnyRequest) -> None:
     """Ends the session: neither of its tokens works afterwards."""
     await state.of(request.app).provider.logout(guards.caller(request))

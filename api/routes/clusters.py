@@ -124,9 +124,7 @@ async def delete_cluster(
     cluster, job = await clusters.delete(cluster_id, guards.caller(request), deprovision=deprovision)
     if job is None:
         return Response(wire.Deleted(message="Cluster marked as deleted", cluster_id=str(cluster.id)))
-    reply = wire.Deleted(
-        message="Cluster deletion initiated", cluster_id=str(cluster.id), job_id=str(job.id)
-    )
+    reply = wire.Deleted(message="Cluster deletion initiated", cluster_id=str(cluster.id), job_id=str(job.id))
     return Response(reply, headers={"Location": f"/api/v1/jobs/{job.id}"})
 
 
@@ -188,9 +186,7 @@ async def test_ssh(request: guards.AnyRequest, data: wire.SshTest) -> wire.SshRe
 )
 async def kubeconfig(request: guards.AnyRequest, cluster_id: str) -> Response[bytes]:
     """The administrator kubeconfig; every download is written to the audit log."""
-    name, text = await clusters.kubeconfig(
-        cluster_id, guards.caller(request), state.of(request.app).cipher
-    )
+    name, text = await clusters.kubeconfig(cluster_id, guards.caller(request), state.of(request.app).cipher)
     headers = {"Content-Disposition": f'attachment; filename="{name}-kubeconfig.yaml"'}
     return Response(text.encode(), media_type="application/x-yaml", headers=headers)
 
@@ -204,9 +200,7 @@ async def list_nodes(
     request: guards.AnyRequest, cluster_id: str, page: PageNumber = 1, page_size: PageSize = 20
 ) -> Response[Page[wire.Node]]:
     """In the order in which they were named."""
-    found, total = await nodes.page(
-        guards.principal(request), cluster_id, page=page, page_size=page_size
-    )
+    found, total = await nodes.page(guards.principal(request), cluster_id, page=page, page_size=page_size)
     data = [
         wire.Node(
             id=str(node.id),
@@ -275,11 +269,12 @@ def _created(made: clusters.Created) -> wire.Created:
         cluster=wire.CreatedCluster(
             id=str(cluster.id), name=cluster.name, status=cluster.status, created_at=cluster.created_at
         ),
-        job=job
-        and wire.CreatedJob(
-            id=str(job.id), type=job.type, status=job.status, created_at=job.created_at
-        ),
+        job=None if job is None else _created_job(job),
     )
+
+
+def _created_job(job: clusters.Job) -> wire.CreatedJob:
+    return wire.CreatedJob(id=str(job.id), type=job.type, status=job.status, created_at=job.created_at)
 
 
 def _topology(topology: Topology) -> wire.Topology:

@@ -69,7 +69,7 @@ async def events(
     phase: str | None = None,
     host: str | None = None,
     kind: _Kinds = None,
-) -> Response[wire.EventPage]:
+) -> Response[wire.EventPage] | Stream:
     """Pages of JSON; or, with `Accept: text/event-stream`, a stream that `Last-Event-ID` resumes."""
     wanted = jobs.parse_id(job_id)
     filters = job_events.Filters(phase=phase, host=host, kinds=_parsed_kinds(kind))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Request(msgspec.Struct, forbid_unknown_fields=True):
     """Base of request bodies: a member that we do not know is refused, never skipped."""
 
 
-class Reply(msgspec.Struct, frozen=True, kw_only=True):
+class Reply(msgspec.Struct):
     """Base of replies. Members may be added later, so that readers must not refuse unknown ones."""
 
 

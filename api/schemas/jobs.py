@@ -70,7 +70,7 @@ class Event(Reply):
 
 
 class EventPage(Reply):
-    """Events after a sequence; `next` is the `after` of the following page, null when this one is the last so far."""
+    """Events after a sequence; `next` is the `after` of the following page, null on the last one so far."""
 
     data: list[Event]
     next: int | None

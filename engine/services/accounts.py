@@ -19,7 +19,7 @@ _EMAIL = re.compile(r"[^@\s\x00-\x20]{1,64}@[A-Za-z0-9.-]{1,255}")
 
 
 class FirstAdministrator(msgspec.Struct, frozen=True):
-    """The account made on the first start; `password` is set only when it was made up here and must be shown."""
+    """The account made on the first start; `password` only when it was made up here and must be shown."""
 
     email: str
     password: str | None
@@ -77,7 +77,7 @@ async def set_password(email: str, password: str, *, caller: Caller) -> None:
         await _record(caller, "user:set-password", account, {})
 
 
-async def set_enabled(email: str, enabled: bool, *, caller: Caller) -> None:
+async def set_enabled(email: str, *, enabled: bool, caller: Caller) -> None:
     """Let an account in, or shut it out and end its sessions."""
     account = await get(email)
     async with database.transaction():

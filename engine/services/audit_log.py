@@ -1,4 +1,4 @@
-"""The audit log: who did what to what, from where, with what outcome. Written in the transaction of the deed."""
+"""The audit log: who did what to what, from where, with what outcome; in the transaction of the deed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clusters: created, listed, provisioned again, deleted. One transaction per deed, its audit entry included."""
+"""Clusters: created, listed, provisioned again, deleted. One transaction per deed, audit entry included."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from engine.services import audit_log, expected_host_keys, job_queue, own_machin
 from engine.services.encryption import Cipher
 from engine.services.identity import Caller
 from engine.store import cluster_views, clusters, database, jobs, locks, nodes, records, ssh_credentials
+
+Job = records.Job
 
 ALL = "all"  # the status filter that includes deleted clusters
 
@@ -71,7 +73,9 @@ async def create(new: NewCluster, caller: Caller, cipher: Cipher) -> Created:
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != "cluster_name_unique":
             raise
-        raise NameTaken(f"There is a cluster {spec.name!r} already.", remedy="Choose another name.") from error
+        raise NameTaken(
+            f"There is a cluster {spec.name!r} already.", remedy="Choose another name."
+        ) from error
     return Created(cluster=cluster, job=job)
 
 
@@ -131,8 +135,8 @@ async def delete(
 ) -> tuple[records.Cluster, records.Job | None]:
     """Soft-delete a cluster, or queue the job that cleans its nodes and deletes it then.
 
-    Raises NotFound for one that is deleted already, Forbidden for who is neither its creator nor an admin, and
-    ClusterBusy for a soft delete beside an active job: the run would go on with nobody left to show it to.
+    Raises NotFound for one that is deleted already, Forbidden for who is neither creator nor admin, and
+    ClusterBusy for a soft delete beside an active job: the run would go on and nobody could see it.
     """
     principal = _allowed(caller, Permission.CLUSTER_DELETE)
     async with database.transaction():
@@ -148,19 +152,17 @@ async def delete(
             await clusters.mark_deleted(cluster.id)
             await ssh_credentials.forget(cluster.id)
         details = {"deprovision": deprovision, "job_id": str(job.id) if job else None}
-        await audit_log.record(
-            caller, Permission.CLUSTER_DELETE.value, _resource(cluster), details=details
-        )
+        await audit_log.record(caller, Permission.CLUSTER_DELETE.value, _resource(cluster), details=details)
     return cluster, job
 
 
 async def kubeconfig(reference: str, caller: Caller, cipher: Cipher) -> tuple[str, str]:
-    """A cluster's name and its administrator kubeconfig; the download is audited. Raises NotFound until there is one."""
+    """A cluster's name and its administrator kubeconfig, audited; raises NotFound until there is one."""
     _allowed(caller, Permission.CLUSTER_KUBECONFIG)
     cluster = await find(reference)
     if cluster.kubeconfig_encrypted is None:
         raise NotFound(
-            f"The kubeconfig of cluster {cluster.name!r} is not ready: the cluster is {cluster.status.value}.",
+            f"Cluster {cluster.name!r} has no kubeconfig yet: the cluster is {cluster.status.value}.",
             remedy="It is there once a provision job has brought the control plane up.",
         )
     async with database.transaction():
@@ -183,10 +185,14 @@ async def _check(new: NewCluster) -> None:
         *spec_rules.access_problems(new.spec.username, new.secrets),
         *expected_host_keys.problems(new.spec, new.fingerprints),
     ]
-    if len(new.description) > 1000 or any(ord(character) < 32 and character not in "\n\t" for character in new.description):
+    if len(new.description) > 1000 or any(
+        ord(character) < 32 and character not in "\n\t" for character in new.description
+    ):
         problems.append(FieldProblem("description", "must be at most 1000 characters of plain text"))
     if new.template_id is not None:
-        problems.append(FieldProblem("template_id", "templates are not available in this version; leave it out"))
+        problems.append(
+            FieldProblem("template_id", "templates are not available in this version; leave it out")
+        )
     if problems:
         raise InvalidSpec(problems)
 

@@ -1,4 +1,4 @@
-"""Host keys that the operator knows beforehand: fingerprints are turned into pinned keys before a cluster is written."""
+"""Host keys that the operator knows beforehand: expected fingerprints become pinned keys."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ def problems(spec: ClusterSpec, fingerprints: Mapping[str, str]) -> Iterator[Fie
             yield FieldProblem(f"nodes.{index}.fingerprint", "does not go with host_key; give one of them")
         if not _FINGERPRINT.fullmatch(fingerprint):
             yield FieldProblem(
-                f"nodes.{index}.fingerprint", "is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l shows"
+                f"nodes.{index}.fingerprint",
+                "is not a fingerprint: SHA256: and 43 characters, as ssh-keygen -l shows",
             )
 
 
 async def pinned(spec: ClusterSpec, fingerprints: Mapping[str, str]) -> ClusterSpec:
     """The spec with the keys that the expected fingerprints belong to.
 
-    Raises InvalidSpec for every node that does not answer or shows other keys. Without expectations no node is asked.
+    Raises InvalidSpec for every node that does not answer or shows other keys; asks only those nodes.
     """
     asked = {node.name: (node.ip_address, node.ssh_port) for node in spec.nodes if node.name in fingerprints}
     if not asked:

@@ -48,8 +48,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 async def once(claim: Claim | None, work: Callable[[], Awaitable[Answer]]) -> Answer:
     """Do the work in one transaction, or repeat the answer that it had the first time.
 
-    Raises Conflict while the first request is still under way, and IdempotencyMismatch when the key belongs to another
-    request. Refused work keeps no answer: the key may be used again once the request is mended.
+    Raises Conflict while the first request is still under way, IdempotencyMismatch when the key belongs to
+    another request. Refused work keeps no answer: the key may be used again once the request is mended.
     """
     if claim is None:
         async with database.transaction():

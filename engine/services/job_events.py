@@ -19,7 +19,7 @@ from engine.store import events, job_views
 from engine.store.notifications import RECONNECTED, Hub
 
 BATCH = 500
-# A notification can be lost with its connection; so often a follower looks by itself. It is a stream's ping too.
+# A notification can be lost with its connection; so often a follower looks by itself. It is the ping too.
 LOOK_SECONDS = 15.0
 # Between a job's last event and its final status lies one commit.
 LAST_LOOK_SECONDS = 0.1

@@ -37,7 +37,7 @@ async def page(
     page: int,
     page_size: int,
 ) -> tuple[list[JobView], int]:
-    """Jobs, newest first, and how many in all. Interrupted jobs are among the failed ones, as they are shown."""
+    """Jobs, newest first, and how many in all. Interrupted ones count as failed, as they are shown."""
     permissions.require(principal, Permission.JOB_READ)
     found = await clusters.find(cluster) if cluster else None
     statuses = [JobStatus.FAILED, JobStatus.INTERRUPTED] if status is JobStatus.FAILED else [status]
@@ -90,7 +90,7 @@ async def cancel(job_id: uuid.UUID, caller: Caller) -> records.Job:
 
 
 async def retry(job_id: uuid.UUID, hosts: str, caller: Caller) -> records.Job:
-    """Queue a new job that does the unfinished part of one that did not succeed (`failed`), or all of it (`all`).
+    """Queue a new job that does the unfinished part of one that did not succeed (`failed`), or all (`all`).
 
     Raises NotFound, and Conflict for a job that is active, succeeded, or is not its cluster's latest.
     """
@@ -174,8 +174,6 @@ def _allowed(caller: Caller, permission: Permission) -> Principal:
     return caller.principal
 
 
-async def _record(
-    caller: Caller, permission: Permission, job: records.Job, details: dict[str, str]
-) -> None:
+async def _record(caller: Caller, permission: Permission, job: records.Job, details: dict[str, str]) -> None:
     resource = audit_log.Resource("job", str(job.id), f"{job.type.value} {job.cluster_id}")
     await audit_log.record(caller, permission.value, resource, details=details)

@@ -1,7 +1,7 @@
-"""The local identity provider: passwords in our own table, short access tokens, refresh tokens that work once.
+"""The local identity provider: passwords in our table, short access tokens, refresh tokens that work once.
 
-A login begins a family of sessions, one per refresh token. Using a refresh token twice means that somebody else has
-it: the whole family ends. An access token lives no longer than its family.
+A login begins a family of sessions, one per refresh token. Using a refresh token twice means that somebody
+else has it: the whole family ends. An access token lives no longer than its family.
 """
 
 from __future__ import annotations
@@ -39,11 +39,13 @@ class LocalIdentityProvider:
     async def login(self, email: str, password: str, caller: Caller) -> Grant:
         """Tokens for the right password.
 
-        Raises Unauthenticated for anything else, in the same words and about the same time whether or not the account
-        exists, and AccountDisabled only after the right password.
+        Raises Unauthenticated for anything else, in the same words and about the same time whether or not the
+        account exists, and AccountDisabled only after the right password.
         """
         account = await accounts.by_email(email.strip().replace("\0", ""))
-        resting = account is not None and account.locked_until is not None and account.locked_until > records.now()
+        resting = (
+            account is not None and account.locked_until is not None and account.locked_until > records.now()
+        )
         right = await passwords.matches(account.password_hash if account and not resting else None, password)
         if account is None or resting:
             raise Unauthenticated(_INCORRECT)
@@ -62,7 +64,7 @@ class LocalIdentityProvider:
         return grant
 
     async def refresh(self, refresh_token: str, caller: Caller) -> Grant:
-        """New tokens for a refresh token; raises Unauthenticated when it is unknown, used, expired or its account is off."""
+        """New tokens for a refresh token; raises Unauthenticated when it, or its account, does not hold."""
         async with database.transaction():
             session = await sessions.by_refresh_hash(tokens.refresh_hash(refresh_token), lock=True)
             if session is not None and session.revoked_at is None and session.expires_at > records.now():
@@ -79,7 +81,7 @@ class LocalIdentityProvider:
         raise Unauthenticated("The refresh token is not valid any more.", remedy="Log in again.")
 
     async def logout(self, caller: Caller) -> None:
-        """End the session of the caller's token: neither its access nor its refresh token works afterwards."""
+        """End the session of the caller's token: none of its tokens works afterwards."""
         principal = caller.principal
         if principal is None or principal.session_id is None:
             raise Unauthenticated("There is no session to end.")
@@ -141,4 +143,6 @@ async def _record(caller: Caller, principal: Principal, action: str) -> None:
         user_agent=caller.user_agent,
         correlation_id=caller.correlation_id,
     )
-    await audit_log.record(known, action, audit_log.Resource("account", principal.account_id, principal.email))
+    await audit_log.record(
+        known, action, audit_log.Resource("account", principal.account_id, principal.email)
+    )

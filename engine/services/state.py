@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from engine import content
+import re
+
 from engine.domain.errors import MisconfiguredServer
 from engine.services.settings import Settings
 from engine.store import database
 
-LOCATION = "postgresql/dsn"  # below KEELYARD_HOME; written by whoever runs the embedded PostgreSQL
+_DRIVER = re.compile(r"^postgres(?:ql)?(?:\+\w+)?://")
 
 
 def database_url(settings: Settings) -> str:
-    """DATABASE_URL, or where the embedded PostgreSQL of this machine can be reached; raises MisconfiguredServer."""
-    if settings.database_url:
-        return settings.database_url
-    location = content.home() / LOCATION
-    if not location.is_file():
+    """DATABASE_URL without the name of a driver; raises MisconfiguredServer when there is none."""
+    if not settings.database_url:
         raise MisconfiguredServer(
-            "There is no database: DATABASE_URL is not set, and no embedded PostgreSQL was started here.",
-            remedy="Run `keelyard up`, or set DATABASE_URL.",
+            "DATABASE_URL is not set.",
+            remedy="`keelyard up` brings a database along; `keelyard api` needs one.",
         )
-    return location.read_text().strip()
+    return _DRIVER.sub("postgresql://", settings.database_url)
 
 
 async def open_database(url: str) -> None:

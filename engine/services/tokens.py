@@ -1,4 +1,4 @@
-"""Tokens of the local identity provider: signed access tokens, random refresh tokens of which only a hash is kept."""
+"""Tokens of the local identity provider: signed access tokens, and random refresh tokens kept as hashes."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def issue(secret_key: str, claims: Claims, lifetime: timedelta) -> str:
 
 
 def read(secret_key: str, token: str) -> Claims:
-    """The claims of an access token; raises Unauthenticated when signature, issuer, type or time do not hold."""
+    """The claims of an access token; raises Unauthenticated when it does not hold."""
     try:
         payload = jwt.decode(
             token,
@@ -55,7 +55,9 @@ def read(secret_key: str, token: str) -> Claims:
             raise Unauthenticated("This is not an access token.")
         return Claims(uuid.UUID(payload["sub"]), uuid.UUID(payload["sid"]))
     except jwt.ExpiredSignatureError as error:
-        raise Unauthenticated("The access token has expired.", remedy="Refresh it or log in again.") from error
+        raise Unauthenticated(
+            "The access token has expired.", remedy="Refresh it or log in again."
+        ) from error
     except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError) as error:
         raise Unauthenticated("The access token is not valid.", remedy="Log in again.") from error
 

@@ -55,4 +55,3 @@ async def counts() -> dict[str, int]:
     """How many clusters have each status."""
     found = await database.fetch("SELECT status, count(*) AS n FROM cluster GROUP BY status")
     return {row["status"]: row["n"] for row in found}
-

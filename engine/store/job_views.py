@@ -41,11 +41,13 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _SELECT = """
-    SELECT job.id, job.cluster_id, cluster.name AS cluster_name, job.type, job.status, job.reason, job.message,
-           job.retry_of, job.requested_by_email, job.created_at, job.started_at, job.finished_at, job.last_sequence,
-           coalesce((SELECT jsonb_agg(jsonb_build_object('slug', phase.slug, 'name', phase.name, 'status', phase.status,
-                            'started_at', phase.started_at, 'finished_at', phase.finished_at) ORDER BY phase.position)
-                     FROM phase WHERE phase.job_id = job.id), '[]'::jsonb) AS phases
+    SELECT job.id, job.cluster_id, cluster.name AS cluster_name, job.type, job.status, job.reason,
+        job.message, job.retry_of, job.requested_by_email, job.created_at, job.started_at, job.finished_at,
+        job.last_sequence, coalesce((
+            SELECT jsonb_agg(jsonb_build_object(
+                'slug', phase.slug, 'name', phase.name, 'status', phase.status,
+                'started_at', phase.started_at, 'finished_at', phase.finished_at) ORDER BY phase.position)
+            FROM phase WHERE phase.job_id = job.id), '[]'::jsonb) AS phases
     FROM job JOIN cluster ON cluster.id = job.cluster_id"""
 
 

@@ -12,8 +12,8 @@ async def of_session(account_id: uuid.UUID, family: uuid.UUID) -> Principal | No
     """The principal of a session that is open and whose account is enabled."""
     sql = """
         SELECT * FROM account WHERE id = $1 AND enabled AND EXISTS (
-            SELECT 1 FROM session
-            WHERE session.account_id = account.id AND family = $2 AND revoked_at IS NULL AND expires_at > now())"""
+            SELECT 1 FROM session WHERE session.account_id = account.id AND family = $2
+            AND revoked_at IS NULL AND expires_at > now())"""
     account = await rows.one(records.Account, sql, account_id, family)
     return None if account is None else of_account(account, family)
 
