@@ -123,7 +123,7 @@ async def cancel(request: guards.AnyRequest, job_id: str) -> Response[Accepted]:
     opt={"action": Permission.JOB_RETRY.value},
 )
 async def retry(request: guards.AnyRequest, job_id: str) -> Response[Accepted]:
-    """Queues a new job for what one left undone (`{"hosts": "failed"}`, the default) or for all of it."""
+    """Queues a new job that goes on where one stopped, on `{"hosts": "failed"}` (the default) or `"all"`."""
     body = await request.body()
     asked = decoding.decode(body, wire.Retry) if body else wire.Retry()
 

@@ -12,10 +12,10 @@ from api.schemas.common import Reply, Request
 
 
 class RetryHosts(enum.StrEnum):
-    """Where a retry begins."""
+    """Which nodes a retry works on; it goes on at the first unfinished phase either way."""
 
-    FAILED = "failed"  # at the first unfinished phase
-    ALL = "all"  # at the first phase, on every node
+    FAILED = "failed"  # those that are not ready, and the control planes
+    ALL = "all"
 
 
 class Retry(Request):

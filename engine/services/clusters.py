@@ -13,7 +13,7 @@ from engine.domain.errors import ClusterBusy, FieldProblem, Forbidden, InvalidSp
 from engine.domain.permissions import Permission, Principal
 from engine.domain.specs import ClusterSpec, SshSecrets
 from engine.domain.statuses import ClusterStatus, JobType, Role
-from engine.services import audit_log, expected_host_keys, job_queue, own_machine
+from engine.services import audit_log, expected_host_keys, job_queue, own_machine, runs
 from engine.services.encryption import Cipher
 from engine.services.identity import Caller
 from engine.store import cluster_views, clusters, database, jobs, locks, nodes, records, ssh_credentials
@@ -113,7 +113,7 @@ async def load_spec(reference: str, cipher: Cipher) -> tuple[ClusterSpec, SshSec
     credential = await ssh_credentials.of_cluster(cluster.id)
     if credential is None:
         raise NotFound(f"Cluster {cluster.name!r} has no SSH credential any more.")
-    secrets = msgspec.json.decode(cipher.decrypt(credential.secrets_encrypted), type=SshSecrets)
+    secrets = cipher.decrypt_secrets(credential.secrets_encrypted)
     return await clusters.spec(cluster), secrets
 
 
@@ -124,6 +124,7 @@ async def provision(reference: str, caller: Caller) -> tuple[records.Cluster, re
         cluster = await _locked(reference)
         await _refuse_if_leaving(cluster)
         job = await job_queue.put(cluster, JobType.PROVISION, caller)
+        await runs.derive_status(cluster.id)
         await audit_log.record(
             caller, Permission.CLUSTER_PROVISION.value, _resource(cluster), details={"job_id": str(job.id)}
         )
@@ -147,6 +148,7 @@ async def delete(
         job = None
         if deprovision:
             job = await job_queue.put(cluster, JobType.DEPROVISION, caller, deletes_cluster=True)
+            await runs.derive_status(cluster.id)
         else:
             await _refuse_if_busy(cluster)
             await clusters.mark_deleted(cluster.id)
@@ -281,5 +283,5 @@ def _credential(new: NewCluster, cluster_id: uuid.UUID, cipher: Cipher) -> recor
         cluster_id=cluster_id,
         username=new.spec.username,
         auth_method=new.secrets.auth_method,
-        secrets_encrypted=cipher.encrypt(msgspec.json.encode(new.secrets).decode()),
+        secrets_encrypted=cipher.encrypt_secrets(new.secrets),
     )

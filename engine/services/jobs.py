@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
 
 from engine.domain import permissions, spec_rules
-from engine.domain.errors import Conflict, JobAlreadyFinished, NotFound
-from engine.domain.events import EventKind, RunEvent
+from engine.domain.errors import Conflict, NotFound
 from engine.domain.permissions import Permission, Principal
 from engine.domain.statuses import FINAL_JOB_STATUSES, JobStatus, JobType, PhaseStatus
-from engine.services import audit_log, clusters, job_queue
+from engine.services import audit_log, clusters, job_queue, runs
 from engine.services.identity import Caller
 from engine.store import clusters as cluster_rows
-from engine.store import database, events, job_views, jobs, phases, queue, records
+from engine.store import database, job_views, jobs, phases, records
 from engine.store.job_views import JobView
 
 __all__ = ["JobView", "cancel", "counts", "get", "page", "parse_id", "progress", "retry"]
@@ -76,21 +74,15 @@ async def cancel(job_id: uuid.UUID, caller: Caller) -> records.Job:
     """
     principal = _allowed(caller, Permission.JOB_CANCEL)
     async with database.transaction():
-        job = await _locked(job_id)
-        if job.status is JobStatus.QUEUED:
-            job = await jobs.cancel_queued(job.id, f"Cancelled by {principal.email}.") or job
-            await _tell_cancelled(job, principal)
-            await _wake_next(job.cluster_id)
-        elif job.status is JobStatus.RUNNING:
-            job = await jobs.request_cancel(job.id) or job
-        else:
-            raise JobAlreadyFinished(f"Job {job_id} has ended already: {job.status.value}.")
+        job = await runs.cancel(job_id, reason=f"Cancelled by {principal.email}.")
         await _record(caller, Permission.JOB_CANCEL, job, {})
     return job
 
 
 async def retry(job_id: uuid.UUID, hosts: str, caller: Caller) -> records.Job:
-    """Queue a new job that does the unfinished part of one that did not succeed (`failed`), or all (`all`).
+    """Queue a new job that goes on at the first unfinished phase of one that did not succeed.
+
+    `hosts` is `failed` (with the control planes, without which no node joins) or `all`.
 
     Raises NotFound, and Conflict for a job that is active, succeeded, or is not its cluster's latest.
     """
@@ -101,11 +93,7 @@ async def retry(job_id: uuid.UUID, hosts: str, caller: Caller) -> records.Job:
         if cluster is None or cluster.deleted_at is not None:
             raise NotFound(f"The cluster of job {job_id} is deleted.")
         await _refuse_retry(found)
-        finished = (
-            {phase.slug for phase in await phases.of_job(found.id) if phase.status in _DONE_PHASES}
-            if hosts == "failed"
-            else set()
-        )
+        finished = {phase.slug for phase in await phases.of_job(found.id) if phase.status in _DONE_PHASES}
         job = await job_queue.put(
             cluster,
             found.type,
@@ -115,6 +103,7 @@ async def retry(job_id: uuid.UUID, hosts: str, caller: Caller) -> records.Job:
             deletes_cluster=found.deletes_cluster,
             finished_phases=finished,
         )
+        await runs.derive_status(cluster.id)
         await _record(caller, Permission.JOB_RETRY, found, {"hosts": hosts, "new_job_id": str(job.id)})
     return job
 
@@ -138,23 +127,6 @@ async def _refuse_retry(job: records.Job) -> None:
             f"Job {job.id} is not the latest of its cluster; {latest.id} is.",
             remedy="What an older job left undone may not fit any more: retry the latest one.",
         )
-
-
-async def _tell_cancelled(job: records.Job, principal: Principal) -> None:
-    event = RunEvent(
-        kind=EventKind.JOB_FINISHED,
-        created_at=datetime.now(UTC),
-        message=f"Cancelled by {principal.email} before it began.",
-        data={"status": JobStatus.CANCELLED.value, "reason": job.reason or ""},
-    )
-    await events.append_next(job.id, job.attempt, event)
-
-
-async def _wake_next(cluster_id: uuid.UUID) -> None:
-    """What stood behind a cancelled job in the queue may start now."""
-    following = await jobs.next_of_cluster(cluster_id)
-    if following is not None:
-        await queue.trigger(following)
 
 
 async def _locked(job_id: uuid.UUID) -> records.Job:
