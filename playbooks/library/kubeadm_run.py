@@ -74,8 +74,6 @@ def main():
         if code:
             module.fail_json(msg="kubeadm does not accept %s:\n%s" % (config, tail(output)), output=output)
         arguments = [verb, "--config", config]
-        if verb == "reset":
-            arguments.append("--force")
         if module.params["skip_phases"]:
             arguments += ["--skip-phases", ",".join(module.params["skip_phases"])]
         code, output = run(module, *arguments)

@@ -13,6 +13,11 @@ options:
     type: list
     elements: dict
     default: []
+  directories:
+    description: Directories that must exist (mode 0755); they are not recorded.
+    type: list
+    elements: str
+    default: []
   absent:
     description: Paths that must not exist.
     type: list
@@ -84,18 +89,23 @@ def main():
     module = AnsibleModule(
         argument_spec={
             "files": {"type": "list", "elements": "dict", "default": []},
+            "directories": {"type": "list", "elements": "str", "default": []},
             "absent": {"type": "list", "elements": "str", "default": []},
             "record": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
     owned = Owned() if module.params["record"] else None
+    missing = [path for path in module.params["directories"] if not os.path.isdir(path)]
+    for path in missing:
+        if not module.check_mode:
+            os.makedirs(path, mode=0o755)
     diffs = [bring(item, owned, module.check_mode) for item in module.params["files"]]
     diffs += [remove(path, owned, module.check_mode) for path in module.params["absent"]]
     diffs = [diff for diff in diffs if diff]
     if owned is not None and not module.check_mode:
         owned.save()
-    module.exit_json(changed=bool(diffs), changed_files=[diff["after_header"] for diff in diffs], diff=diffs)
+    module.exit_json(changed=bool(diffs or missing), changed_files=[diff["after_header"] for diff in diffs], diff=diffs)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?-----END [A-Z ]*PRIVATE
 _KEY = re.compile(r"\b[a-f0-9]{64}\b(?=\s*$)", re.MULTILINE)
 _BASE64 = re.compile(r"((?:key|token|password)[-_a-z]*[\"']?\s*[:=]\s*)\S+", re.IGNORECASE)
 
+_COMPLAINT = re.compile(r"^[EF]\d{4} |level=(?:error|fatal)|error|fail", re.IGNORECASE)
+
 
 def redact(text):
     """The text without bootstrap tokens, private keys, certificate keys and values that are named like secrets."""
@@ -36,15 +38,17 @@ def tail(text, lines=20):
     return "\n".join(redact(text).strip().splitlines()[-lines:])
 
 
-def journal(module, units, lines=15):
-    """The last journal lines of some units, redacted, for a failure message; empty when there is no journal."""
+def journal(module, units, lines=8):
+    """The last complaints in the journals of some units, redacted, for a failure message; empty without a journal."""
     parts = []
     for unit in units:
         code, out, _ = module.run_command(
-            ["journalctl", "--no-pager", "-o", "cat", "-n", str(lines), "-u", unit], environ_update={"PATH": PATH}
+            ["journalctl", "--no-pager", "-o", "cat", "-n", "150", "-u", unit], environ_update={"PATH": PATH}
         )
-        if code == 0 and out.strip():
-            parts.append("--- last lines of %s\n%s" % (unit, tail(out, lines)))
+        everything = [line[:300] for line in redact(out).splitlines() if line.strip()] if code == 0 else []
+        complaints = [line for line in everything if _COMPLAINT.search(line)] or everything
+        if complaints:
+            parts.append("--- %s says\n%s" % (unit, "\n".join(complaints[-lines:])))
     return "\n".join(parts)
 
 
