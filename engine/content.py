@@ -7,6 +7,9 @@ from pathlib import Path
 
 
 def _root() -> Path:
+    """`KEELYARD_CONTENT` names another root with playbooks and roles, for tests and for own content."""
+    if configured := os.environ.get("KEELYARD_CONTENT"):
+        return Path(configured).absolute()
     packaged = Path(__file__).parent / "_content"
     return packaged if packaged.is_dir() else Path(__file__).parent.parent
 

@@ -79,7 +79,7 @@ def ensure_running(home: Path | None = None) -> str:
     """Start the server of this home, or attach to it; returns its URL.
 
     A server that was killed is started again, and recovers what was committed. Raises ServiceUnavailable with
-    the end of the server's log when it does not start, MisconfiguredServer when the system user cannot be had.
+    the end of the server's log when it does not start, MisconfiguredServer when there is no system user.
     """
     place = instance(home)
     _prepare_directories(place)

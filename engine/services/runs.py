@@ -159,7 +159,7 @@ async def finish(
 ) -> bool:
     """End a run: its last events, its status, what it observed, and the trigger of the cluster's next job.
 
-    All of it or nothing, so it can be repeated when the connection was lost. False when the job is another's.
+    All of it or nothing, so it can be repeated after a lost connection. False when it is another's job.
     """
     async with database.transaction():
         job = await jobs.get(job_id, lock=True)

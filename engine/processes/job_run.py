@@ -1,0 +1,161 @@
+"""A job as a run: from an assignment to a playbook, and from the run's outcome to a result."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import traceback
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from engine import content
+from engine.domain.cluster_status import HostResult
+from engine.domain.errors import KeelyardError
+from engine.domain.events import RunEvent
+from engine.domain.statuses import JobStatus, JobType
+from engine.execution import artifacts, inventory, plan, remote_cleanup, run_directory, runner
+from engine.execution.artifacts import Artifacts, ArtifactsChoice
+from engine.execution.ssh import Place
+from engine.services.runs import Assignment, NodeReport, RunResult
+
+_LOG = structlog.get_logger(__name__)
+_STATUS = {
+    runner.RunStatus.SUCCESS: JobStatus.SUCCESS,
+    runner.RunStatus.FAILED: JobStatus.FAILED,
+    runner.RunStatus.CANCELLED: JobStatus.CANCELLED,
+}
+
+
+class ArtifactSettings(msgspec.Struct, frozen=True):
+    """Where nodes get their software from, as configured."""
+
+    choice: str  # auto | upstream | bundle
+    bundle: str  # directory; empty = KEELYARD_HOME/bundle
+
+
+def playbook_of(job_type: JobType) -> Path:
+    """The playbook of a job type."""
+    return content.playbooks() / f"{job_type.value}.yml"
+
+
+def planned(assignment: Assignment) -> tuple[list[plan.Phase], tuple[str, ...]]:
+    """All phases of the job's playbook, and the tags to run: in a retry, from the first unfinished on."""
+    phases = plan.phases(playbook_of(assignment.job.type))
+    finished = assignment.finished_phases & {phase.slug for phase in phases}
+    return phases, plan.remaining(phases, finished) if finished else ()
+
+
+class JobRun:
+    """Plays one job; `play` blocks, so it has a thread of its own."""
+
+    def __init__(
+        self,
+        assignment: Assignment,
+        settings: ArtifactSettings,
+        *,
+        record: Callable[[RunEvent], None],
+        say: Callable[[str], None],
+        cancelled: threading.Event,
+    ) -> None:
+        self._assignment = assignment
+        self._settings = settings
+        self._record = record
+        self._say = say
+        self._cancelled = cancelled
+        self._id = str(assignment.job.id)
+
+    def play(self) -> RunResult:
+        """Run the playbook. Never raises: what goes wrong is the result."""
+        try:
+            with run_directory.kept(self._id) as directory:
+                return self._play(directory)
+        except KeelyardError as error:
+            return RunResult(status=JobStatus.FAILED, message=str(error))
+        except Exception as error:  # noqa: BLE001 - a job must end with a status, whatever happens
+            _LOG.exception("The run broke down.", job_id=self._id)
+            last = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{Path(last.filename).name}:{last.lineno}"
+            message = f"Keelyard itself failed: {type(error).__name__} at {where}. See the supervisor's log."
+            return RunResult(status=JobStatus.FAILED, message=message)
+
+    def _play(self, directory: Path) -> RunResult:
+        assignment = self._assignment
+        if assignment.interrupted is not None:
+            self._end_rest_of(assignment.interrupted)
+        _, tags = planned(assignment)
+        request = runner.RunRequest(
+            run_id=self._id,
+            playbook=playbook_of(assignment.job.type),
+            inventory=inventory.build(
+                assignment.spec,
+                artifacts=self._artifacts(),
+                output_directory=run_directory.output(directory),
+                run_id=self._id,
+            ),
+            directory=directory,
+            secrets=assignment.secrets,
+            tags=tags,
+            limit=",".join(assignment.limit) or None,
+            host_keys=inventory.host_keys(assignment.spec),
+            log_path=_log_path(assignment.job.id),
+        )
+        return _result(runner.execute(request, on_event=self._record, cancelled=self._cancelled))
+
+    def _artifacts(self) -> Artifacts:
+        if self._assignment.job.type is not JobType.PROVISION:
+            return artifacts.upstream()  # nothing is fetched
+        return artifacts.choose(ArtifactsChoice(self._settings.choice), self._verified_bundle)
+
+    def _verified_bundle(self) -> Artifacts:
+        from engine.bundle import verification
+
+        path = Path(self._settings.bundle) if self._settings.bundle else content.home() / "bundle"
+        self._say(f"Checking the bundle {path}.")
+        return artifacts.bundle(str(path), verification.verify(path).digest)
+
+    def _end_rest_of(self, interrupted: uuid.UUID) -> None:
+        """What the interrupted run before left on the nodes ends first, or is waited for."""
+        spec = self._assignment.spec
+        remote_cleanup.reap(
+            {node.name: Place(node.ip_address, node.ssh_port) for node in spec.nodes},
+            inventory.host_keys(spec),
+            spec.username,
+            self._assignment.secrets,
+            str(interrupted),
+            on_message=self._say,
+        )
+
+
+def _log_path(job_id: uuid.UUID) -> Path:
+    directory = content.home() / "logs"
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return directory / f"{job_id}.log"
+
+
+def _result(outcome: runner.RunOutcome) -> RunResult:
+    kubeconfig = outcome.outputs / "kubeconfig"
+    return RunResult(
+        status=_STATUS[outcome.status],
+        message=outcome.failure or None,
+        hosts={
+            name: HostResult(failed=bool(recap.failed), unreachable=bool(recap.unreachable))
+            for name, recap in outcome.hosts.items()
+            if name not in ("localhost", "127.0.0.1")
+        },
+        phases=outcome.phases,
+        host_keys=outcome.host_keys,
+        reports=_reports(outcome.outputs / "nodes"),
+        kubeconfig=kubeconfig.read_text(encoding="utf-8") if kubeconfig.is_file() else None,
+    )
+
+
+def _reports(directory: Path) -> dict[str, NodeReport]:
+    found = {}
+    for file in sorted(directory.glob("*.json")):
+        with contextlib.suppress(msgspec.DecodeError):
+            found[file.stem] = msgspec.json.decode(file.read_bytes(), type=NodeReport)
+    return found

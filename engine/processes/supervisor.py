@@ -1,0 +1,209 @@
+"""One process per run: owns the job's lease, its events, its cancellation and its final status.
+
+It is started by a worker in its own session and outlives it. What it needs comes through its standard input,
+since arguments and environment can be read by others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import enum
+import os
+import signal
+import threading
+import time
+import uuid
+
+import asyncpg
+import msgspec
+import structlog
+
+from engine.domain.errors import KeelyardError
+from engine.domain.events import EventKind, RunEvent
+from engine.domain.statuses import JobStatus
+from engine.processes import run_lock, spool
+from engine.processes.event_writer import STATEMENT_SECONDS, EventWriter
+from engine.processes.job_run import ArtifactSettings, JobRun, planned
+from engine.services import runs
+from engine.services.encryption import Cipher
+from engine.store import database, events, jobs, notifications, records
+
+RENEW_SECONDS = 5.0
+RETRY_SECONDS = 1.0
+_LOG = structlog.get_logger(__name__)
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker tells the supervisor it starts."""
+
+    job_id: uuid.UUID
+    attempt: int
+    database_url: str
+    encryption_key: str
+    artifacts: ArtifactSettings
+    lock: int  # inherited file descriptor, see run_lock
+    patience_seconds: float = 150.0  # without a database; shorter than a lease
+
+    def __repr__(self) -> str:
+        return f"Orders(job_id={self.job_id}, attempt={self.attempt}, ...)"
+
+
+class Cause(enum.Enum):
+    """Why a run is stopped before its end; the value is what the job then tells."""
+
+    CANCELLED = "Cancelled on request."
+    STOPPED = "The supervisor was asked to stop (the machine goes down, or somebody ended it)."
+    DATABASE = "The database did not answer for too long, so the run was stopped."
+    FENCED = "The job was taken from this supervisor."
+
+
+class Supervisor:
+    """Supervises one run."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._orders = orders
+        self._job_id, self._attempt = orders.job_id, orders.attempt
+        self._cipher = Cipher(orders.encryption_key)
+        self._cancelled = threading.Event()
+        self._cause: Cause | None = None
+
+    async def run(self) -> int:
+        """Do the job; returns the exit code: 0 when its end is in the database."""
+        os.set_inheritable(self._orders.lock, False)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, self._stop, Cause.STOPPED)
+        await database.connect(self._orders.database_url, maximum=4)
+        hub = notifications.Hub(self._orders.database_url, [jobs.CANCEL_CHANNEL])
+        log = spool.Spool(spool.path_of(self._job_id), self._attempt)
+        writer = EventWriter(self._job_id, self._attempt, log, on_fenced=lambda: self._stop(Cause.FENCED))
+        try:
+            await hub.start()
+            result = await self._supervised(writer, hub)
+            ended = await self._finish(writer, result)
+        finally:
+            await hub.stop()
+            await database.close()
+        if not ended:
+            log.close()
+            return 1
+        log.remove()
+        run_lock.forget(self._job_id)
+        return 0
+
+    async def _supervised(self, writer: EventWriter, hub: notifications.Hub) -> runs.RunResult:
+        try:
+            assignment = await runs.load(self._job_id, self._attempt, self._cipher)
+            phases, tags = planned(assignment)
+        except events.Fenced:
+            self._stop(Cause.FENCED)
+            return runs.RunResult(status=JobStatus.INTERRUPTED)
+        except KeelyardError as error:
+            return runs.RunResult(status=JobStatus.FAILED, message=str(error))
+        skipped = frozenset(phase.slug for phase in phases if tags and phase.slug not in tags)
+        await runs.begin(self._job_id, [(phase.slug, phase.name) for phase in phases], skipped)
+        writer.record(
+            RunEvent(
+                kind=EventKind.JOB_STARTED,
+                created_at=records.now(),
+                data={
+                    "type": assignment.job.type.value,
+                    "phases": [{"slug": phase.slug, "name": phase.name} for phase in phases],
+                    "skipped": sorted(skipped),
+                },
+            )
+        )
+        helpers = [
+            asyncio.create_task(writer.run()),
+            asyncio.create_task(self._keep_lease(writer)),
+            asyncio.create_task(self._listen_for_cancel(hub)),
+        ]
+        try:
+            run = JobRun(
+                assignment,
+                self._orders.artifacts,
+                record=writer.record,
+                say=writer.say,
+                cancelled=self._cancelled,
+            )
+            return self._judged(await _in_own_thread(run))
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+
+    def _judged(self, result: runs.RunResult) -> runs.RunResult:
+        """A run that was stopped tells why; one that got through before the stop is through."""
+        if self._cause is None or result.status is not JobStatus.CANCELLED:
+            return result
+        status = JobStatus.CANCELLED if self._cause is Cause.CANCELLED else JobStatus.INTERRUPTED
+        return msgspec.structs.replace(result, status=status, reason=self._cause.value, message=None)
+
+    def _stop(self, cause: Cause) -> None:
+        if self._cause is None:
+            _LOG.info("The run is stopped.", job_id=str(self._job_id), cause=cause.name.lower())
+            self._cause = cause
+        self._cancelled.set()
+
+    async def _keep_lease(self, writer: EventWriter) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(STATEMENT_SECONDS):
+                    lease = await runs.renew(self._job_id, self._attempt)
+            except (*database.CONNECTION_ERRORS, asyncpg.PostgresError):
+                if time.monotonic() - writer.last_contact > self._orders.patience_seconds:
+                    self._stop(Cause.DATABASE)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            writer.last_contact = time.monotonic()
+            if not lease.ours:
+                self._stop(Cause.FENCED)
+            elif lease.cancel_requested:
+                self._stop(Cause.CANCELLED)
+            await asyncio.sleep(RENEW_SECONDS)
+
+    async def _listen_for_cancel(self, hub: notifications.Hub) -> None:
+        """The lease's renewal sees a cancel too, a few seconds later."""
+        async with hub.subscribe(jobs.CANCEL_CHANNEL) as payloads:
+            while True:
+                if await payloads.get() == str(self._job_id):
+                    self._stop(Cause.CANCELLED)
+
+    async def _finish(self, writer: EventWriter, result: runs.RunResult) -> bool:
+        """Write the end; without a database, keep trying as long as the lease might still be ours."""
+        if self._cause is Cause.FENCED:
+            return False
+        rest = writer.rest(runs.finished_event(result))
+        deadline = time.monotonic() + self._orders.patience_seconds
+        while True:
+            try:
+                async with asyncio.timeout(STATEMENT_SECONDS):
+                    return await runs.finish(self._job_id, self._attempt, result, rest, self._cipher)
+            except events.Fenced:
+                return False
+            except (*database.CONNECTION_ERRORS, asyncpg.PostgresError) as error:
+                _LOG.warning("The end of the run waits for the database.", error=str(error))
+                if time.monotonic() > deadline:
+                    return False
+                await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _in_own_thread(run: JobRun) -> runs.RunResult:
+    """The thread lives as long as the run: the playbook's leash is tied to the thread that started it."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[runs.RunResult] = loop.create_future()
+
+    def play() -> None:
+        result = run.play()
+        loop.call_soon_threadsafe(done.set_result, result)
+
+    threading.Thread(target=play, name="run").start()
+    return await done
+
+
+def supervise(orders: Orders) -> int:
+    """Run a supervisor to its end in this process."""
+    with contextlib.suppress(KeyboardInterrupt):
+        return asyncio.run(Supervisor(orders).run())
+    return 1

@@ -1,0 +1,252 @@
+"""Starts a supervisor for each job that is due, and buries the runs whose supervisor died.
+
+A worker can be ended, killed and started again at any time: runs belong to their supervisors. Whoever is the
+worker of a KEELYARD_HOME watches the supervisors started from it, by their locks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+
+import asyncpg
+import msgspec
+import procrastinate
+import psycopg
+import structlog
+from procrastinate.exceptions import ConnectorException
+
+from engine import content
+from engine.processes import burial, embedded_postgresql, run_lock
+from engine.processes.job_run import ArtifactSettings
+from engine.processes.supervisor import Orders
+from engine.services import runs
+from engine.services.encryption import Cipher
+from engine.services.settings import Settings
+from engine.store import database, events, idempotency_records, jobs, queue, sessions
+
+POLL_SECONDS = 0.5  # of the queue, when a notification was missed
+SWEEP_SECONDS = 1.0
+LOST_TRIGGER_SECONDS = 3.0  # a job that is due and older than this needs no trigger
+HOUSEKEEPING_SECONDS = 3600.0
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "TMPDIR")
+_PASSED_ON_PREFIX = "KEELYARD_"
+_LOST = (*database.CONNECTION_ERRORS, asyncpg.PostgresError, psycopg.Error, ConnectorException)
+_LOG = structlog.get_logger(__name__)
+
+
+class Worker:
+    """The worker of one KEELYARD_HOME."""
+
+    def __init__(self, database_url: str, settings: Settings, concurrency: int) -> None:
+        self._url = database_url
+        self._settings = settings
+        self._cipher = Cipher(settings.encryption_key)
+        self._concurrency = concurrency
+        self._name = _identity()
+        self._children: dict[int, subprocess.Popen[bytes]] = {}
+        self._starting = asyncio.Lock()
+        self._look = asyncio.Event()  # something happened: sweep at once
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT; runs go on then."""
+        stopping = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, stopping.set)
+        await database.connect(self._url)
+        tasks = [
+            asyncio.create_task(coroutine)
+            for coroutine in (
+                self._serve_queue(),
+                self._sweep_forever(),
+                self._keep_house(),
+                self._keep_server(),
+            )
+        ]
+        _LOG.info("The worker is ready.", worker=self._name, concurrency=self._concurrency)
+        stopped = asyncio.create_task(stopping.wait())
+        try:
+            done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done - {stopped}:
+                task.result()
+        finally:
+            for task in (stopped, *tasks):
+                task.cancel()
+            await asyncio.gather(stopped, *tasks, return_exceptions=True)
+            await database.close()
+
+    async def start(self, job_id: uuid.UUID) -> bool:
+        """Claim a job and start its supervisor; False when it is not to be started here and now."""
+        async with self._starting:
+            if len(await jobs.running_of_worker(self._name)) >= self._concurrency:
+                return False
+            lock = run_lock.take(job_id)
+            if lock is None:
+                return False
+            try:
+                attempt = await runs.claim(job_id, self._name)
+                if attempt is None:
+                    return False
+                await self._spawn(job_id, attempt, lock)
+            finally:
+                os.close(lock)
+        return True
+
+    async def _spawn(self, job_id: uuid.UUID, attempt: int, lock: int) -> None:
+        orders = Orders(
+            job_id=job_id,
+            attempt=attempt,
+            database_url=self._url,
+            encryption_key=self._settings.encryption_key,
+            artifacts=ArtifactSettings(self._settings.keelyard_artifacts, self._settings.keelyard_bundle),
+            lock=lock,
+        )
+        try:
+            child = _start_supervisor(orders)
+        except OSError as error:  # no process, or it died at once
+            await runs.mark_interrupted(
+                job_id, attempt, f"No supervisor could be started: {error}.", self._cipher
+            )
+            return
+        self._watch(child)
+        await jobs.set_supervisor(job_id, attempt, child.pid)
+        _LOG.info("A supervisor was started.", job_id=str(job_id), pid=child.pid)
+
+    def _watch(self, child: subprocess.Popen[bytes]) -> None:
+        """Collect a child the moment it ends, and look what it left."""
+        descriptor = os.pidfd_open(child.pid)
+        loop = asyncio.get_running_loop()
+        self._children[descriptor] = child
+
+        def ended() -> None:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+            self._children.pop(descriptor).wait()
+            self._look.set()
+
+        loop.add_reader(descriptor, ended)
+
+    async def _serve_queue(self) -> None:
+        """Be a worker of the queue; when its connection is lost, be one again."""
+        while True:
+            connector = procrastinate.PsycopgConnector(
+                conninfo=self._url,
+                kwargs={"options": f"-c role={database.RUNTIME_ROLE}"},
+                min_size=1,
+                max_size=4,
+            )
+            app = procrastinate.App(connector=connector)
+
+            @app.task(name=queue.TASK)
+            async def start_run(job_id: str) -> None:
+                await self.start(uuid.UUID(job_id))
+
+            try:
+                async with app.open_async():
+                    await app.run_worker_async(
+                        queues=[queue.QUEUE],
+                        name=self._name,
+                        concurrency=4,
+                        fetch_job_polling_interval=POLL_SECONDS,
+                        abort_job_polling_interval=60.0,  # these tasks are over in a moment
+                        delete_jobs="always",
+                        install_signal_handlers=False,
+                    )
+            except _LOST as error:
+                _LOG.warning("The queue's connection was lost; trying again.", error=repr(error))
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            try:
+                await self._sweep()
+            except _LOST as error:
+                _LOG.warning("The database does not answer; runs go on meanwhile.", error=repr(error))
+                await asyncio.sleep(SWEEP_SECONDS)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._look.wait(), SWEEP_SECONDS)
+            self._look.clear()
+
+    async def _sweep(self) -> None:
+        for job in await jobs.running_of_worker(self._name):
+            if not run_lock.held(job.id):
+                await burial.bury(job, self._cipher)
+        for job in await jobs.lease_expired(except_worker=self._name):
+            reason = f"Worker {job.worker} has shown no life for {jobs.LEASE_SECONDS} s."
+            await runs.mark_interrupted(job.id, job.attempt, reason, self._cipher)
+        free = self._concurrency - len(await jobs.running_of_worker(self._name))
+        if free > 0:
+            for job_id in await jobs.startable(free, older_than_seconds=LOST_TRIGGER_SECONDS):
+                await self.start(job_id)
+
+    async def _keep_house(self) -> None:
+        while True:
+            try:
+                await events.make_partitions()
+                await sessions.delete_expired()
+                await idempotency_records.delete_expired()
+                await asyncio.to_thread(burial.remove_abandoned_directories)
+            except _LOST as error:
+                _LOG.warning("Housekeeping waits for the database.", error=repr(error))
+                await asyncio.sleep(SWEEP_SECONDS)
+                continue
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    async def _keep_server(self) -> None:
+        """An embedded PostgreSQL that was killed is started again."""
+        if embedded_postgresql.instance().url() != self._url:
+            await asyncio.Event().wait()
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            if not await asyncio.to_thread(embedded_postgresql.running):
+                _LOG.warning("The embedded PostgreSQL was gone; it is started again.")
+                await asyncio.to_thread(embedded_postgresql.ensure_running)
+
+
+def _identity() -> str:
+    """The same for every worker of this home, whatever its process; another for every home."""
+    path = content.home() / "worker_name"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    scratch.write_text(f"{socket.gethostname()}-{secrets.token_hex(4)}\n")
+    with contextlib.suppress(FileExistsError):
+        os.link(scratch, path)
+    scratch.unlink()
+    return path.read_text().strip()
+
+
+def _start_supervisor(orders: Orders) -> subprocess.Popen[bytes]:
+    log = content.home() / "logs" / "supervisor.log"
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with log.open("ab") as said:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "engine.processes", "supervise", str(orders.job_id)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            env=_minimal_environment(),
+            pass_fds=(orders.lock,),
+            start_new_session=True,
+        )
+    assert child.stdin is not None
+    with child.stdin as pipe:  # a pipe takes 64 KiB at once, orders are far smaller
+        pipe.write(msgspec.json.encode(orders))
+    return child
+
+
+def _minimal_environment() -> dict[str, str]:
+    """What a supervisor may know: where things are, and no setting that could be secret."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIX)
+    }
