@@ -131,7 +131,7 @@ async def begin(job_id: uuid.UUID, planned: Sequence[tuple[str, str]], skipped: 
 
 
 async def append(job_id: uuid.UUID, attempt: int, batch: Sequence[RunEvent]) -> None:
-    """Write numbered events and what they say about phases, all or nothing. Sending a batch again is harmless.
+    """Write numbered events and what they say about phases, all or nothing. Sending them again is harmless.
 
     Raises events.Fenced when the job is another's.
     """
@@ -159,7 +159,7 @@ async def finish(
 ) -> bool:
     """End a run: its last events, its status, what it observed, and the trigger of the cluster's next job.
 
-    All of it or nothing, so it can be repeated after a lost connection. False when it is another's job.
+    All of it or nothing; can be repeated after a lost connection. False when the job is another's.
     """
     async with database.transaction():
         job = await jobs.get(job_id, lock=True)
