@@ -106,14 +106,29 @@ def save(lab: Lab) -> None:
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds the directory for this process; others wait. The directory itself is locked: no file is left."""
+    handle = _hold(path)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+def _hold(path: Path) -> int:
+    """Makes, opens and locks the directory; begins again whenever another process removed it meanwhile."""
     while True:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            # The one who held it before may have removed it: then this lock guards nothing.
-            if path.is_dir() and path.stat().st_ino == os.fstat(handle).st_ino:
-                yield
-                return
-        finally:
+            # A lock on a directory that its last holder removed guards nothing.
+            if path.stat().st_ino == os.fstat(handle).st_ino:
+                return handle
+        except FileNotFoundError:
+            pass
+        except BaseException:
             os.close(handle)
+            raise
+        os.close(handle)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import threading
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -67,6 +70,24 @@ def test_a_locked_directory_is_waited_for_even_if_its_holder_removes_it(tmp_path
         target.rmdir()
     waiting.join(timeout=30)
     assert entered.is_set()
+
+
+@pytest.mark.parametrize(("module", "moment"), [(os, "open"), (fcntl, "flock")])
+def test_a_directory_removed_while_it_is_being_locked_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, moment: str
+):
+    target, removals = tmp_path / "lab", []
+    asked = getattr(module, moment)
+
+    def remove_once(*arguments: object) -> object:
+        if not removals:
+            removals.append(target.rmdir())
+        return asked(*arguments)
+
+    monkeypatch.setattr(module, moment, remove_once)
+    with records.locked(target):
+        assert target.is_dir()
+    assert removals == [None]
 
 
 def test_the_inventory_groups_the_first_nodes_as_control_planes(lab: records.Lab):
