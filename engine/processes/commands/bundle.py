@@ -31,7 +31,8 @@ def bundle() -> None:
 @click.option(
     "--kubernetes", "version", metavar="VERSION", help="Kubernetes version or minor; default: 1.36."
 )
-def build(to: Path | None, version: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def build(to: Path | None, version: str | None, *, as_json: bool) -> None:
     """Build a bundle and sign it.
 
     Everything is compiled from released Go modules, each pinned by checksum, and from Debian packages;
@@ -41,7 +42,8 @@ def build(to: Path | None, version: str | None) -> None:
     from engine.bundle import build as builder
 
     made = builder.build(to, release=_release(version), report=lambda line: click.echo(line, err=True))
-    click.echo(f"{made.path}\n{made.digest}")
+    found = {"path": str(made.path), "digest": made.digest}
+    click.echo(_json(found) if as_json else "\n".join(found.values()))
 
 
 @bundle.command()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from engine import content
 from engine.bundle import build as builder
@@ -13,6 +15,7 @@ from engine.bundle.cache import Cache
 from engine.bundle.components import go_components
 from engine.bundle.verification import verify
 from engine.domain import catalogue
+from engine.processes.commands.bundle import bundle as command
 from tests.unit.bundle.conftest import write_root
 
 
@@ -70,3 +73,14 @@ def test_what_is_built_is_said_and_what_is_cached_is_not(filled: Path, tmp_path:
     said.clear()
     builder.build(tmp_path / "two", report=said.append)
     assert said == [f"Assembling {tmp_path / 'two'}"]
+
+
+def test_the_command_prints_path_and_digest(filled: Path, home: Path) -> None:
+    result = CliRunner().invoke(command, ["build", "--json"])
+
+    assert result.exit_code == 0
+    assert json.loads(result.stdout) == {
+        "path": str(home / "bundle"),
+        "digest": verify(home / "bundle").digest,
+    }
+    assert "Assembling" in result.stderr
