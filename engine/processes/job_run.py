@@ -35,6 +35,7 @@ class ArtifactSettings(msgspec.Struct, frozen=True):
 
     choice: str  # auto | upstream | bundle
     bundle: str  # directory; empty = KEELYARD_HOME/bundle
+    public_key: str  # file that the bundle's signature is checked with; empty = KEELYARD_HOME's own
 
 
 def playbook_of(job_type: JobType) -> Path:
@@ -114,8 +115,9 @@ class JobRun:
         from engine.bundle import verification
 
         path = Path(self._settings.bundle) if self._settings.bundle else content.home() / "bundle"
+        key = Path(self._settings.public_key) if self._settings.public_key else None
         self._say(f"Checking the bundle {path}.")
-        return artifacts.bundle(str(path), verification.verify(path).digest)
+        return artifacts.bundle(str(path), verification.verify(path, key).digest)
 
     def _end_rest_of(self, interrupted: uuid.UUID) -> None:
         """What the interrupted run before left on the nodes ends first, or is waited for."""

@@ -107,7 +107,11 @@ class Worker:
             attempt=attempt,
             database_url=self._url,
             encryption_key=self._settings.encryption_key,
-            artifacts=ArtifactSettings(self._settings.keelyard_artifacts, self._settings.keelyard_bundle),
+            artifacts=ArtifactSettings(
+                self._settings.keelyard_artifacts,
+                self._settings.keelyard_bundle,
+                self._settings.keelyard_bundle_public_key,
+            ),
             lock=lock,
         )
         try:
