@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import ClassVar, override
 
 from textual import on
@@ -33,7 +34,7 @@ class Terminal(App[None]):
     """Keelyard in the terminal."""
 
     TITLE = "keelyard"
-    CSS_PATH = "styles.tcss"
+    CSS_PATH = Path(__file__).with_name("styles.tcss")
     COMMANDS: ClassVar = {Places}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("colon,ctrl+p", "command_palette", "Command", id="palette", key_display=":"),
@@ -97,8 +98,9 @@ class Terminal(App[None]):
         keys = [
             (self.get_key_display(active.binding), active.tooltip or active.binding.description)
             for active in self.screen.active_bindings.values()
-            if active.enabled and active.binding.description
+            if active.enabled and active.binding.id
         ]
+        keys = [*dict.fromkeys(keys), ("enter", "Open what the cursor is on"), ("tab", "Next part of the screen")]
         self.push_screen(Help(keys))
 
     @override

@@ -29,9 +29,9 @@ class HostCounts:
 
     @property
     def word(self) -> str:
-        """One word for the host."""
+        """One word for the host; lost is what Ansible calls unreachable."""
         if self.unreachable:
-            return "unreachable"
+            return "lost"
         return "failed" if self.failed else "ok"
 
 

@@ -125,7 +125,15 @@ class ProvisionerApi:
         async with self._changed:
             sequence = len(self.events) + 1
             self.events.append({"kind": kind, "created_at": CREATED, "sequence": sequence, **fields})
+            self._phase(kind, fields)
             self._changed.notify_all()
+
+    def _phase(self, kind: str, fields: dict[str, Any]) -> None:
+        for phase in self.jobs[JOB_ID]["phases"]:
+            if phase["slug"] == fields.get("phase") and kind == "phase_started":
+                phase |= {"status": "running", "started_at": CREATED}
+            elif phase["slug"] == fields.get("phase") and kind == "phase_finished":
+                phase |= {"status": fields["data"]["status"], "finished_at": CREATED}
 
     async def end(self, status: str, **changes: Any) -> None:
         """The job is over."""

@@ -205,7 +205,7 @@ async def test_events_arrive_while_the_job_is_watched(api: ProvisionerApi):
         await sees(pilot, "in step")
         hosts = pilot.app.screen.query_one("#hosts", RowTable)
 
-        assert [cell.plain for cell in hosts.get_row_at(0)[:4]] == ["w1", "2", "1", "0"]
+        assert [cell.plain for cell in hosts.get_row_at(0)[:5]] == ["w1", "ok", "2", "1", "0"]
         assert "events 3" in screen_text(pilot)
 
 

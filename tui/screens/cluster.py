@@ -99,7 +99,6 @@ class ClusterScreen(ResourceScreen):
 
     def on_mount(self) -> None:
         """Starts with the keys on the jobs."""
-        super().on_mount()
         self.rest()
 
     @on(RowTable.RowSelected, "#jobs")

@@ -51,6 +51,18 @@ class Confirm(Dialog[bool]):
         self.dismiss(answer)
 
 
+class Choice(RadioButton):
+    """A radio button whose mark is there or not, rather than in another colour."""
+
+    def on_mount(self) -> None:
+        """The first mark; the watcher sees changes only."""
+        self._watch_value(self.value)
+
+    def _watch_value(self, chosen: bool) -> None:
+        self.BUTTON_INNER = "●" if chosen else " "
+        self.refresh()
+
+
 class Deletion(enum.StrEnum):
     """What shall be gone."""
 
@@ -73,12 +85,12 @@ class ConfirmDeletion(Dialog[Deletion]):
         with Vertical(classes="dialog"):
             yield Static(f"Delete cluster {text.one_line(self._cluster_name)}", markup=False)
             with RadioSet(compact=True):
-                yield RadioButton(
-                    "deprovision: remove Kubernetes and its data from the nodes, then the record",
+                yield Choice(
+                    "deprovision: remove Kubernetes from the nodes, then the record",
                     value=not self._never_provisioned,
                     id=Deletion.DEPROVISION,
                 )
-                yield RadioButton(
+                yield Choice(
                     "forget: remove the record alone; the nodes stay as they are",
                     value=self._never_provisioned,
                     id=Deletion.FORGET,

@@ -25,13 +25,13 @@ from tui.widgets.row_table import Column, Row, RowTable
 DRAIN_SECONDS = 0.1
 FINAL = frozenset({"success", "failed", "cancelled", "interrupted"})
 
-_PHASE_COLUMNS = (Column("status", "PHASE", 12), Column("name", "", 17), Column("took", "TOOK", 7))
+_PHASE_COLUMNS = (Column("status", "PHASE", 11), Column("name", "", 16), Column("took", "TOOK", 6))
 _HOST_COLUMNS = (
-    Column("host", "HOST", 12),
+    Column("host", "HOST", 11),
+    Column("word", "", 8),
     Column("ok", "OK", 4),
     Column("changed", "CHG", 4),
     Column("failed", "FAIL", 4),
-    Column("word", "", 13),
     Column("task", "LATEST TASK", 40),
 )
 _SIGNS = {
@@ -49,7 +49,7 @@ class JobScreen(ResourceScreen):
     REFRESH_SECONDS: ClassVar[float] = 30.0  # events say when something changed; this is for what they miss
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("x", "cancel", "Cancel job", id="job.cancel", tooltip="Ask the job to stop"),
+        Binding("x", "cancel", "Cancel", id="job.cancel", tooltip="Ask the job to stop"),
         Binding("r", "retry", "Retry", id="job.retry", tooltip="Resume from the first unfinished phase"),
         Binding("f", "follow", "Follow", id="job.follow", tooltip="Jump to the newest event and stay there"),
         Binding("c", "cluster", "Cluster", id="job.cluster", tooltip="Open the job's cluster"),
@@ -76,19 +76,16 @@ class JobScreen(ResourceScreen):
 
     def on_mount(self) -> None:
         """Starts the one drain for everything that streams in."""
-        super().on_mount()
         self.set_interval(DRAIN_SECONDS, self._drain)
         self.rest()
 
     def on_screen_resume(self) -> None:
         """Takes the stream up again where it was left."""
-        super().on_screen_resume()
         if self._stream.state is not StreamState.ENDED:
             self._follow()
 
     def on_screen_suspend(self) -> None:
         """A hidden screen holds no stream open; a question on top does not hide it."""
-        super().on_screen_suspend()
         if not isinstance(self.app.screen, ModalScreen):
             self.workers.cancel_group(self, "stream")
 
@@ -136,7 +133,7 @@ class JobScreen(ResourceScreen):
             return
         self.progress.read(job)
         parts = [f"‹ jobs ‹ {job.type} {job.cluster_name}", text.status(job.status, works=True).plain]
-        if job.reason:
+        if job.reason and job.reason != job.status:
             parts.append(job.reason)
         if took := text.span(job.started_at, job.finished_at):
             parts.append(took)
@@ -163,10 +160,10 @@ class JobScreen(ResourceScreen):
                     host,
                     (
                         text.plain(host),
+                        Text(counts.word if counts.word == "ok" else f"✗ {counts.word}"),
                         Text(str(counts.ok)),
                         Text(str(counts.changed)),
                         Text(str(counts.failed + counts.unreachable)),
-                        Text(counts.word if counts.word == "ok" else f"✗ {counts.word}"),
                         text.plain(counts.task),
                     ),
                 )
