@@ -100,7 +100,11 @@ class Terminal(App[None]):
             for active in self.screen.active_bindings.values()
             if active.enabled and active.binding.id
         ]
-        keys = [*dict.fromkeys(keys), ("enter", "Open what the cursor is on"), ("tab", "Next part of the screen")]
+        keys = [
+            *dict.fromkeys(keys),
+            ("enter", "Open what the cursor is on"),
+            ("tab", "Next part of the screen"),
+        ]
         self.push_screen(Help(keys))
 
     @override

@@ -94,9 +94,11 @@ class Client:
 
     # --- clusters ---
 
-    async def clusters(self, page: int = 1) -> wire.Page[wire.Cluster]:
+    async def clusters(self, page: int = 1) -> wire.Page[wire.ClusterItem]:
         """One page of clusters."""
-        return await self._get("/api/v1/clusters", wire.Page[wire.Cluster], page=page, page_size=PAGE_SIZE)
+        return await self._get(
+            "/api/v1/clusters", wire.Page[wire.ClusterItem], page=page, page_size=PAGE_SIZE
+        )
 
     async def cluster(self, cluster_id: str) -> wire.Cluster:
         """One cluster."""
@@ -112,12 +114,12 @@ class Client:
         """Queues a provision job."""
         return await self._post(f"/api/v1/clusters/{cluster_id}/provision")
 
-    async def delete_cluster(self, cluster_id: str, *, deprovision: bool) -> wire.Accepted:
+    async def delete_cluster(self, cluster_id: str, *, deprovision: bool) -> wire.Deleted:
         """Deletes the record alone, or queues a job that also undoes the nodes."""
         response = await self._call(
             "DELETE", f"/api/v1/clusters/{cluster_id}", params={"deprovision": str(deprovision).lower()}
         )
-        return _decode(response, wire.Accepted) if response.content else wire.Accepted()
+        return _decode(response, wire.Deleted)
 
     async def kubeconfig(self, cluster_id: str) -> str:
         """The cluster's admin kubeconfig, YAML. Raises NotThere while there is none."""
@@ -173,7 +175,7 @@ class Client:
 
     async def _post(self, path: str) -> wire.Accepted:
         response = await self._call("POST", path, headers={"Idempotency-Key": str(uuid.uuid4())})
-        return _decode(response, wire.Accepted) if response.content else wire.Accepted()
+        return _decode(response, wire.Accepted)
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
         return _checked(await self._authorized(self._http.build_request(method, path, **options)))
@@ -223,7 +225,7 @@ def _problem_text(response: httpx.Response) -> str:
         problem = msgspec.json.decode(response.content, type=wire.Problem)
     except msgspec.DecodeError:
         return ""
-    fields = "; ".join(f"{each.field}: {each.message}" for each in problem.errors)
+    fields = "; ".join(f"{each.field}: {each.message}" for each in problem.errors or ())
     text = ". ".join(part.rstrip(".") for part in (problem.detail or problem.title, fields) if part)
     if response.is_server_error and problem.correlation_id:
         text = f"{text} (correlation id {problem.correlation_id})"

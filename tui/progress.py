@@ -60,7 +60,7 @@ class JobProgress:
             for phase in job.phases
         }
 
-    def apply(self, event: wire.JobEvent) -> bool:
+    def apply(self, event: wire.Event) -> bool:
         """Takes one event; True when the job or a phase began or ended, so that the job is worth reading."""
         match event.kind:
             case "phase_started" | "phase_finished":
@@ -74,7 +74,7 @@ class JobProgress:
                 self._host(event, event.host)
         return False
 
-    def _phase(self, event: wire.JobEvent) -> None:
+    def _phase(self, event: wire.Event) -> None:
         slug = event.phase or ""
         phase = self.phases.setdefault(slug, PhaseProgress(slug))
         if event.kind == "phase_started":
@@ -83,7 +83,7 @@ class JobProgress:
             phase.status = str(event.data.get("status", "succeeded"))
             phase.finished_at = event.created_at
 
-    def _host(self, event: wire.JobEvent, host: str) -> None:
+    def _host(self, event: wire.Event, host: str) -> None:
         counts = self.hosts.setdefault(host, HostCounts())
         name = _COUNTED[event.kind]
         setattr(counts, name, getattr(counts, name) + 1)
@@ -94,7 +94,7 @@ class JobProgress:
             where = f'"{event.task}" {name} on {host}' if event.task else f"{host} {name}"
             self.failure = f"{where}: {event.message}" if event.message else f"{where}."
 
-    def _recap(self, event: wire.JobEvent) -> None:
+    def _recap(self, event: wire.Event) -> None:
         recap = event.data.get("hosts")
         if not isinstance(recap, dict):
             return
@@ -115,7 +115,7 @@ _WORDS = {
 }
 
 
-def log_line(event: wire.JobEvent) -> str:
+def log_line(event: wire.Event) -> str:
     """The event as one line of the log; empty for those that say nothing to a reader."""
     at = text.clock(event.created_at)
     message = text.one_line(event.message)

@@ -80,9 +80,9 @@ class EventStream:
         self.state = StreamState.CONNECTING
         self._client = client
         self._job_id = job_id
-        self._pending: list[wire.JobEvent] = []
+        self._pending: list[wire.Event] = []
 
-    def drain(self, most: int = 20_000) -> list[wire.JobEvent]:
+    def drain(self, most: int = 20_000) -> list[wire.Event]:
         """The events that came since the last call, in order; at most so many, so that keys stay answered."""
         taken, self._pending = self._pending[:most], self._pending[most:]
         return taken
@@ -130,14 +130,28 @@ class EventStream:
 
     def _take(self, message: ServerSentEvent) -> None:
         try:
-            event = msgspec.json.decode(message.data, type=wire.JobEvent)
+            event = msgspec.json.decode(message.data, type=wire.Event)
         except msgspec.DecodeError:
             if not message.id.isdigit():
                 return
-            words = f"event {message.id} cannot be read by this version of the terminal"
-            event = wire.JobEvent(
-                kind="message", created_at=text.now(), sequence=int(message.id), message=words
-            )
+            event = _unreadable(int(message.id))
         if event.sequence > self.last_sequence:
             self.last_sequence = event.sequence
             self._pending.append(event)
+
+
+def _unreadable(sequence: int) -> wire.Event:
+    """What stands in the log for an event that a newer server tells in another shape."""
+    return wire.Event(
+        sequence=sequence,
+        attempt=0,
+        kind="message",
+        created_at=text.now(),
+        phase=None,
+        host=None,
+        task=None,
+        role=None,
+        message=f"event {sequence} cannot be read by this version of the terminal",
+        duration_seconds=None,
+        data={},
+    )

@@ -91,6 +91,19 @@ def job(status: str = "running", job_id: str = JOB_ID, **changes: Any) -> dict[s
     }
 
 
+_EVENT = {
+    "attempt": 1,
+    "created_at": CREATED,
+    "phase": None,
+    "host": None,
+    "task": None,
+    "role": None,
+    "message": "",
+    "duration_seconds": None,
+    "data": {},
+}
+
+
 def problem(status: int, detail: str) -> httpx.Response:
     """A problem document."""
     body = {"type": "about:blank", "title": "No", "status": status, "detail": detail, "correlation_id": "c-1"}
@@ -124,7 +137,7 @@ class ProvisionerApi:
         """One more event of the job."""
         async with self._changed:
             sequence = len(self.events) + 1
-            self.events.append({"kind": kind, "created_at": CREATED, "sequence": sequence, **fields})
+            self.events.append({**_EVENT, "kind": kind, "sequence": sequence, **fields})
             self._phase(kind, fields)
             self._changed.notify_all()
 
@@ -239,7 +252,7 @@ class ProvisionerApi:
         while True:
             for event in self.events[after:]:
                 after = event["sequence"]
-                yield f"id: {after}\ndata: {json.dumps(event)}\n\n".encode()
+                yield f"id: {after}\nevent: {event['kind']}\ndata: {json.dumps(event)}\n\n".encode()
                 if after == self.cut_after:
                     self.cut_after = None
                     return

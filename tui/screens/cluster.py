@@ -81,16 +81,15 @@ class ClusterScreen(ResourceScreen):
             return
         self.crumbs(f"‹ clusters ‹ {cluster.name} · {text.status(cluster.status).plain}")
         parts = cluster.components
-        version = cluster.kubernetes_version or parts.kubernetes_version
         topology = cluster.topology
         self.query_one("#summary", Static).update(
-            f" Kubernetes {text.one_line(version)} · {text.one_line(parts.runtime)} · "
+            f" Kubernetes {text.one_line(cluster.kubernetes_version)} · {text.one_line(parts.runtime)} · "
             f"cni {text.one_line(parts.cni)} · ingress {text.one_line(parts.ingress)} · "
             f"{topology.control_plane_count} control plane, {topology.worker_count} workers · "
             f"created {text.ago(cluster.created_at)}\n {text.one_line(cluster.description or '')}"
         )
         self.query_one("#nodes", RowTable).show([_node_row(node) for node in self.nodes])
-        self.query_one("#conditions", RowTable).show([_condition_row(each) for each in cluster.conditions])
+        self.query_one("#conditions", RowTable).show(_condition_rows(cluster))
         self.query_one("#jobs", RowTable).show([job_row(job) for job in self.jobs])
 
     def rest(self) -> None:
@@ -153,8 +152,8 @@ class ClusterScreen(ResourceScreen):
             else:
                 self.say(f"Saved. Use it with: kubectl --kubeconfig {saved} get nodes")
 
-    def _accepted(self, accepted: wire.Accepted) -> None:
-        self.say(accepted.message or "Accepted.")
+    def _accepted(self, accepted: wire.Accepted | wire.Deleted) -> None:
+        self.say(accepted.message)
         if accepted.job_id:
             self.app.post_message(messages.OpenJob(accepted.job_id))
 
@@ -173,12 +172,15 @@ def _node_row(node: wire.Node) -> Row:
     return Row(node.id, cells)
 
 
-def _condition_row(condition: wire.Condition) -> Row:
-    why = f"{condition.reason}: {condition.message}" if condition.message else condition.reason
-    cells = (
-        text.plain(condition.type),
-        text.status(condition.status),
-        Text(text.ago(condition.last_transition_time)),
-        text.plain(why),
-    )
-    return Row(condition.type, cells)
+def _condition_rows(cluster: wire.Cluster) -> list[Row]:
+    rows = []
+    for condition in cluster.conditions:
+        why = f"{condition.reason}: {condition.message}" if condition.message else condition.reason
+        cells = (
+            text.plain(condition.type),
+            text.status(condition.status),
+            Text(text.ago(condition.last_transition_time)),
+            text.plain(why),
+        )
+        rows.append(Row(condition.type, cells))
+    return rows

@@ -11,7 +11,7 @@ from tui.screens.listing import ListScreen
 from tui.widgets.row_table import Column, Row
 
 
-class ClustersScreen(ListScreen[wire.Cluster]):
+class ClustersScreen(ListScreen[wire.ClusterItem]):
     """One line per cluster; enter opens it."""
 
     NOUN: ClassVar[str] = "clusters"
@@ -24,12 +24,12 @@ class ClustersScreen(ListScreen[wire.Cluster]):
     )
     EMPTY: ClassVar[str] = "No clusters yet. Create one through the API: POST /api/v1/clusters."
 
-    async def fetch_page(self, page: int) -> tuple[int, int, list[wire.Cluster]]:
+    async def fetch_page(self, page: int) -> tuple[int, int, list[wire.ClusterItem]]:
         """One page of clusters."""
         answer = await self.client.clusters(page)
         return answer.total, answer.total_pages, answer.data
 
-    def row(self, thing: wire.Cluster) -> Row:
+    def row(self, thing: wire.ClusterItem) -> Row:
         """Name, status, version, nodes as control planes + workers, network."""
         topology = thing.topology
         return Row(
@@ -37,7 +37,7 @@ class ClustersScreen(ListScreen[wire.Cluster]):
             (
                 text.plain(thing.name),
                 text.status(thing.status),
-                text.plain(thing.kubernetes_version or thing.components.kubernetes_version),
+                text.plain(thing.kubernetes_version),
                 Text(f"{topology.control_plane_count}+{topology.worker_count}"),
                 text.plain(thing.components.cni),
             ),

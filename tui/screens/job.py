@@ -137,7 +137,7 @@ class JobScreen(ResourceScreen):
             parts.append(job.reason)
         if took := text.span(job.started_at, job.finished_at):
             parts.append(took)
-        parts.append(f"by {job.created_by or '?'} {text.ago(job.created_at)}")
+        parts.append(f"by {job.created_by} {text.ago(job.created_at)}")
         self.crumbs(" · ".join(parts))
         self._draw_progress()
 
@@ -214,7 +214,7 @@ class JobScreen(ResourceScreen):
             return
         with self.reporting():
             accepted = await self.client.cancel(self._job_id)
-            self.say(accepted.message or "Asked the job to stop.")
+            self.say(accepted.message)
             self.load()
 
     @work(exclusive=True, group="act")
@@ -222,6 +222,5 @@ class JobScreen(ResourceScreen):
         """Queues the job that resumes this one and opens it."""
         with self.reporting():
             accepted = await self.client.retry(self._job_id)
-            self.say(accepted.message or "Queued again.")
-            if accepted.job_id:
-                self.app.post_message(messages.OpenJob(accepted.job_id))
+            self.say(accepted.message)
+            self.app.post_message(messages.OpenJob(accepted.job_id))
