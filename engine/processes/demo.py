@@ -80,10 +80,10 @@ def end(console: Console) -> None:
     demo = _running()
     if demo is not None:
         _stop(demo.pid)
-    if (directory() / "postgresql").exists():
-        embedded_postgresql.stop(directory())
     lab.down(NAME)
-    shutil.rmtree(directory(), ignore_errors=True)
+    if directory().exists():
+        embedded_postgresql.remove(directory())
+        shutil.rmtree(directory())
     console.print("The demo is gone: no process, mount, interface or file of it is left.")
 
 
@@ -107,7 +107,8 @@ def _server(bundle: Path | None) -> Demo:
     demo = _running()
     if demo is not None:
         return demo
-    directory().mkdir(parents=True, exist_ok=True, mode=0o700)
+    directory().mkdir(parents=True, exist_ok=True)
+    directory().chmod(0o711)  # PostgreSQL's own user passes through; nothing but its part is open to it
     port = _free_port()
     log = directory() / "server.log"
     with log.open("ab") as output:

@@ -122,6 +122,16 @@ def stop(home: Path | None = None) -> None:
         time.sleep(_POLL_SECONDS)
 
 
+def remove(home: Path | None = None) -> None:
+    """Stop the server of this home and delete its data, log and socket. What was stored is gone."""
+    place = instance(home)
+    stop(home)
+    shutil.rmtree(place.base, ignore_errors=True)
+    shutil.rmtree(place.socket, ignore_errors=True)
+    with contextlib.suppress(OSError):  # a home of its own is empty now; a shared one is not
+        place.base.parent.rmdir()
+
+
 def client_binary(name: str) -> Path:
     """A client program of the wheel (`pg_dump`, `pg_restore`), run in place as whoever we are."""
     return _wheel() / f"pginstall{_MAJOR}" / "bin" / name

@@ -93,6 +93,7 @@ class Server:
 
     def remove(self) -> None:
         self.stop()
+        embedded_postgresql.remove(self.home)
         shutil.rmtree(self.home)
 
 
