@@ -105,11 +105,19 @@ def save(lab: Lab) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Holds the directory for this process; others wait. The directory itself is locked: no file is left."""
+    """Holds the directory for this process; others wait. The directory itself is locked: no file is left.
+
+    Makes it if needed, and removes it at the end if it is empty.
+    """
     handle = _hold(path)
     try:
         yield
     finally:
+        with contextlib.suppress(
+            OSError
+        ):  # only what nothing was written to goes, and only if it is still ours
+            if path.stat().st_ino == os.fstat(handle).st_ino:
+                path.rmdir()
         os.close(handle)
 
 

@@ -12,7 +12,7 @@ from types import ModuleType
 import pytest
 
 from engine.domain import errors
-from engine.lab import play, records, spec
+from engine.lab import lifecycle, play, records, spec
 
 
 @pytest.fixture
@@ -88,6 +88,20 @@ def test_a_directory_removed_while_it_is_being_locked_is_made_again(
     with records.locked(target):
         assert target.is_dir()
     assert removals == [None]
+
+
+def test_a_lab_that_is_refused_leaves_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("KEELYARD_HOME", str(tmp_path))
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(errors.InvalidSpec, match="too many"):
+        lifecycle.up("demo", nodes=240_000)
+    assert list(tmp_path.rglob("*demo*")) == []
+
+
+def test_an_ordinary_user_is_told_that_a_lab_needs_root(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(errors.KeelyardError, match="needs root"):
+        lifecycle.up("demo")
 
 
 def test_the_inventory_groups_the_first_nodes_as_control_planes(lab: records.Lab):
