@@ -17,6 +17,7 @@ from engine.domain.statuses import NodeRole
 from engine.execution.artifacts import Artifacts
 
 GROUP_OF_ROLE = {NodeRole.CONTROL_PLANE: "kube_control_plane", NodeRole.WORKER: "kube_node"}
+NODE_PYTHON = "/usr/bin/python3"  # on every supported system; saves the discovery on every node
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 
 
@@ -36,9 +37,9 @@ def build(
     groups: dict[str, Any] = {group: {"hosts": {}} for group in GROUP_OF_ROLE.values()}
     for node in spec.nodes:
         groups[GROUP_OF_ROLE[node.role]]["hosts"][node.name] = _host_variables(spec, node)
-    cluster: dict[str, Any] = {"children": groups}
+    cluster: dict[str, Any] = {"children": groups, "vars": {"ansible_python_interpreter": NODE_PYTHON}}
     if spec.username != "root":
-        cluster["vars"] = {"ansible_become": True}
+        cluster["vars"]["ansible_become"] = True
     return {
         "all": {
             "vars": _group_variables(spec, artifacts, output_directory, run_id)

@@ -103,7 +103,7 @@ def _input(access: Access, run_id: str, wait_seconds: int) -> str:
     orders.
     """
     orders = {
-        "marker": f"{termination.MARKER}={run_id}",
+        "marker": f"{termination.NODE_MARKER}={run_id}",
         "spare": NEVER_KILLED,
         "wait_seconds": wait_seconds,
     }

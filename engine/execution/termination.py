@@ -20,7 +20,9 @@ from pathlib import Path
 
 import psutil
 
-MARKER = "KEELYARD_RUN_ID"
+# Two names: nodes may be containers of this very machine, and what runs on them is not ours to kill from here.
+MARKER = "KEELYARD_CONTROLLER_RUN"  # in the environment of everything of a run on this machine
+NODE_MARKER = "KEELYARD_RUN_ID"  # in the environment of a run's tasks on the nodes, set by the plays
 GRACE_SECONDS = 10.0
 _SWEEP_SECONDS = 5.0
 _PR_SET_CHILD_SUBREAPER = 36
