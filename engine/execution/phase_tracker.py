@@ -80,16 +80,20 @@ class PhaseTracker:
         self._lost.setdefault(failure.host, failure)
 
     def stats(self, stats: Mapping[str, Any]) -> list[Transition]:
-        """Ansible's own statistics: ends the current phase and takes back what looked rescued and was not."""
+        """Ansible's own statistics: ends the current phase and corrects what only the end can tell.
+
+        A host that looked rescued and was not is lost after all; one whose unreachability was ignored is not.
+        """
+        transitions = self._close()
         self._recap = _recap_of(stats)
-        transitions = []
-        for host, failure in list(self._forgiven.items()):
+        for host, failure in self._forgiven.items():
             recap = self._recap.get(host, HostRecap())
-            if (recap.unreachable if failure.unreachable else recap.failed) and host not in self._lost:
-                self._lost[host] = self._forgiven.pop(host)
-                if failure.phase is not None and self.status[failure.phase.slug] is PhaseStatus.SUCCEEDED:
-                    transitions.append(self._set(failure.phase, PhaseStatus.FAILED, str(failure)))
-        return [*self._close(), *transitions]
+            if recap.unreachable if failure.unreachable else recap.failed:
+                self._lost.setdefault(host, failure)
+        for host in list(self._lost):
+            if host in self._recap and not (self._recap[host].unreachable or self._recap[host].failed):
+                del self._lost[host]
+        return transitions + self._corrections()
 
     def finish(self, *, succeeded: bool, reason: str) -> list[Transition]:
         """The run is over: nothing stays RUNNING, and a failed run has at least one failed phase."""
@@ -158,15 +162,27 @@ class PhaseTracker:
         return self._seen[phase.slug] if named is None else set(named)
 
     def _reason(self, phase: Phase) -> str:
-        lost = [
-            self._lost[host]
-            for host in sorted(self._targets(phase) | self._seen[phase.slug])
-            if host in self._lost
-        ]
+        """Why a phase did not succeed on every host; "" when it did."""
+        hosts = sorted(self._targets(phase) | self._seen[phase.slug])
+        lost = [self._lost[host] for host in hosts if host in self._lost]
+        lost = [failure for failure in lost if self._index(failure.phase) <= self._index(phase)]
         here = [failure for failure in lost if failure.phase in (phase, None)]
         if here:
             return str(here[0])
         return f"{', '.join(failure.host for failure in lost)}: lost in an earlier phase" if lost else ""
+
+    def _index(self, phase: Phase | None) -> int:
+        return self._phases.index(phase) if phase is not None else -1
+
+    def _corrections(self) -> list[Transition]:
+        transitions = []
+        for phase in self._phases:
+            reason = self._reason(phase)
+            if self.status[phase.slug] is PhaseStatus.SUCCEEDED and reason:
+                transitions.append(self._set(phase, PhaseStatus.FAILED, reason))
+            elif self.status[phase.slug] is PhaseStatus.FAILED and not reason:
+                transitions.append(self._set(phase, PhaseStatus.SUCCEEDED))
+        return transitions
 
     def _set(self, phase: Phase, status: PhaseStatus, reason: str = "") -> Transition:
         self.status[phase.slug] = status
