@@ -12,6 +12,8 @@ from typing import Any
 import psutil
 import yaml
 
+from engine.domain import catalogue
+from engine.domain.errors import FieldProblem, InvalidSpec
 from engine.domain.specs import ClusterSpec, NodeSpec
 from engine.domain.statuses import NodeRole
 from engine.execution.artifacts import Artifacts
@@ -27,12 +29,13 @@ def build(
     artifacts: Artifacts,
     output_directory: Path,
     run_id: str,
-    versions: Mapping[str, str] | None = None,
     forbidden_addresses: list[str] | None = None,
 ) -> dict[str, Any]:
     """The inventory as data, in the shape of Ansible's YAML inventories.
 
     `forbidden_addresses` are addresses no node may have; without it, this machine's own are taken.
+
+    Raises InvalidSpec when the version catalogue does not know the Kubernetes version.
     """
     groups: dict[str, Any] = {group: {"hosts": {}} for group in GROUP_OF_ROLE.values()}
     for node in spec.nodes:
@@ -40,18 +43,11 @@ def build(
     cluster: dict[str, Any] = {"children": groups, "vars": {"ansible_python_interpreter": NODE_PYTHON}}
     if spec.username != "root":
         cluster["vars"]["ansible_become"] = True
-    return {
-        "all": {
-            "vars": _group_variables(spec, artifacts, output_directory, run_id)
-            | {
-                "keelyard_forbidden_addresses": forbidden_addresses
-                if forbidden_addresses is not None
-                else own_addresses(),
-            }
-            | ({"keelyard_versions": dict(versions)} if versions else {}),
-            "children": {"k8s_cluster": cluster},
-        }
-    }
+    variables = _group_variables(spec, artifacts, output_directory, run_id)
+    variables["keelyard_forbidden_addresses"] = (
+        own_addresses() if forbidden_addresses is None else forbidden_addresses
+    )
+    return {"all": {"vars": variables, "children": {"k8s_cluster": cluster}}}
 
 
 def _host_variables(spec: ClusterSpec, node: NodeSpec) -> dict[str, Any]:
@@ -67,10 +63,12 @@ def _host_variables(spec: ClusterSpec, node: NodeSpec) -> dict[str, Any]:
 def _group_variables(
     spec: ClusterSpec, artifacts: Artifacts, output_directory: Path, run_id: str
 ) -> dict[str, Any]:
+    release = _release(spec.components.kubernetes_version)
     return {
         "keelyard_cluster_id": spec.id,
         "keelyard_cluster_name": spec.name,
-        "keelyard_kubernetes_version": spec.components.kubernetes_version,
+        "keelyard_kubernetes_version": release.kubernetes,
+        "keelyard_versions": release.versions(),
         "keelyard_cni": spec.components.cni,
         "keelyard_ingress": spec.components.ingress,
         "keelyard_pod_cidr": spec.networking.pod_cidr,
@@ -84,6 +82,15 @@ def _group_variables(
         "keelyard_run_id": run_id,
         "keelyard_controller_machine_id": own_machine_id(),
     }
+
+
+def _release(version: str) -> catalogue.Release:
+    release = catalogue.find(version)
+    if release is None:
+        supported = ", ".join(catalogue.supported())
+        problem = f"{version} is not in the version catalogue; choose from {supported}"
+        raise InvalidSpec([FieldProblem("components.kubernetes_version", problem)])
+    return release
 
 
 def hosts(inventory: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -195,6 +195,7 @@ class _Run:
         config.prepare()
         ours = settings_of_ansible.environment(
             self.directory,
+            playbooks=playbook.parent,
             roles=roles,
             fact_cache=fact_cache,
             access=access,

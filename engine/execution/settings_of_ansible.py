@@ -29,7 +29,13 @@ def forks(hosts: int) -> int:
 
 
 def environment(
-    directory: Path, *, roles: Path, fact_cache: Path, access: Access | None, marker: Mapping[str, str]
+    directory: Path,
+    *,
+    playbooks: Path,
+    roles: Path,
+    fact_cache: Path,
+    access: Access | None,
+    marker: Mapping[str, str],
 ) -> dict[str, str]:
     """The whole environment of `ansible-playbook`: PATH, HOME, LANG, the run's marker and ANSIBLE_*."""
     variables = {
@@ -43,6 +49,10 @@ def environment(
         "ANSIBLE_HOME": str(directory / "ansible"),
         "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),
         "ANSIBLE_ROLES_PATH": f"{roles}:{content.roles()}",
+        "ANSIBLE_LIBRARY": str(playbooks / "library"),
+        "ANSIBLE_MODULE_UTILS": str(playbooks / "module_utils"),
+        "ANSIBLE_ACTION_PLUGINS": str(playbooks / "action_plugins"),
+        "ANSIBLE_FILTER_PLUGINS": str(playbooks / "filter_plugins"),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_FORCE_COLOR": "0",
         "ANSIBLE_HOST_KEY_CHECKING": "True",
@@ -67,7 +77,7 @@ def ssh_settings(directory: Path, access: Access) -> dict[str, str]:
     """Connection sharing with short socket paths (a UNIX socket's path has about 100 bytes), and the access'
     options.
     """
-    sharing = ["-C", "-o", "ControlMaster=auto", "-o", "ControlPersist=600s"]
+    sharing = ["-o", "ControlMaster=auto", "-o", "ControlPersist=600s"]
     settings = {
         "ANSIBLE_SSH_ARGS": shlex.join([*sharing, *access.options()]),
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(directory / "cp"),

@@ -1,4 +1,6 @@
-"""A cluster's spec as a YAML file: the body of `POST /clusters`, plus what a run without a database has to be told."""
+"""A cluster's spec as a YAML file: the body of `POST /clusters`, plus what a run without a database has to
+be told.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +58,9 @@ class SpecFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     bundle: str = ""
 
     def spec(self) -> ClusterSpec:
-        """The cluster. Without an `id` it is derived from the name, so that every run names the same cluster."""
+        """The cluster. Without an `id` it is derived from the name, so that every run names the same
+        cluster.
+        """
         return ClusterSpec(
             id=self.id or str(uuid.uuid5(_NAMESPACE, self.name)),
             name=self.name,
@@ -107,8 +111,7 @@ def secrets(file: SpecFile, *, private_key: str | None = None, password: str | N
 
 def check(spec: ClusterSpec, ssh: SshSecrets) -> None:
     """Refuse a spec that breaks a rule. Raises InvalidSpec with every problem at once."""
-    versions = [release.kubernetes for release in catalogue.RELEASES]
     surroundings = spec_rules.Surroundings(
-        kubernetes_versions=versions, own_addresses=inventory.own_addresses()
+        kubernetes_versions=catalogue.supported(), own_addresses=inventory.own_addresses()
     )
     spec_rules.check(spec, ssh, surroundings)

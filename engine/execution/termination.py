@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-# Two names: nodes may be containers of this very machine, and what runs on them is not ours to kill from here.
+# Two names: nodes may be containers of this very machine, and nothing on them is ours to kill from here.
 MARKER = "KEELYARD_CONTROLLER_RUN"  # in the environment of everything of a run on this machine
 NODE_MARKER = "KEELYARD_RUN_ID"  # in the environment of a run's tasks on the nodes, set by the plays
 GRACE_SECONDS = 10.0

@@ -1,0 +1,22 @@
+"""Artifacts for a run that starts on the command line: official ones where they answer, else a verified
+bundle.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.bundle import build as bundles
+from engine.bundle import verification
+from engine.execution import artifacts
+from engine.execution.artifacts import Artifacts, ArtifactsChoice
+
+
+def choose(choice: ArtifactsChoice, bundle: Path | None) -> Artifacts:
+    """What a run takes its software from. Raises NotFound or ArtifactRejected about the bundle."""
+
+    def verified() -> Artifacts:
+        found = verification.verify(bundle or bundles.default_path())
+        return artifacts.bundle(str(found.path.absolute()), found.digest)
+
+    return artifacts.choose(choice, verified)
