@@ -100,7 +100,8 @@ class Translator:
         result = result if isinstance(result, Mapping) else {}
         host = str(data.get("host", ""))
         task = self._text(data.get("task"))
-        changed = bool(result.get("changed"))
+        # Of a no_log task runner keeps nothing; what it prints still says whether something changed.
+        changed = bool(result.get("changed")) or str(raw.get("stdout") or "").startswith("changed: [")
         extra: dict[str, Any] = {}
         message = ""
         if kind is EventKind.HOST_OK:

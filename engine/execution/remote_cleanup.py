@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.domain.specs import AuthMethod, SshSecrets
-from engine.execution import host_keys, run_directory, ssh, termination
+from engine.execution import run_directory, ssh, termination
 from engine.execution.ssh import Access, Place
 
 NEVER_KILLED = (
@@ -67,7 +67,7 @@ def _clean_node(
     access: Access, name: str, place: Place, run_id: str, on_message: Callable[[str], None], wait_seconds: int
 ) -> None:
     try:
-        process = subprocess.Popen(
+        with subprocess.Popen(
             access.command(place, *_remote_command(access)),
             env=access.environment(),
             stdin=subprocess.PIPE,
@@ -75,17 +75,18 @@ def _clean_node(
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        process.stdin.write(_input(access, run_id, wait_seconds))
-        process.stdin.close()
-        for line in process.stdout:
-            _report(name, line, on_message)
-        complaint = process.stderr.read() if process.stderr else ""
-        if process.wait() != 0:
-            words = host_keys.changed_message(name, (), complaint) or complaint.strip().splitlines()[-1:]
-            on_message(f"{name}: could not look for processes left by the run: {_joined(words)}")
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(_input(access, run_id, wait_seconds))
+            process.stdin.close()
+            for line in process.stdout:
+                _report(name, line, on_message)
+            complaint = process.stderr.read() if process.stderr else ""
+            code = process.wait()
+        if code != 0:
+            words = ssh.complaint_in_words(name, access.username, access.pinned.get(name, ()), complaint)
+            on_message(f"{name}: could not look for processes left by the run: {words}")
     except Exception as error:  # noqa: BLE001 - one node's trouble must not hide the others' results
         on_message(f"{name}: could not look for processes left by the run: {error}")
 
@@ -120,10 +121,7 @@ def _report(name: str, line: str, on_message: Callable[[str], None]) -> None:
     if waiting := said.get("waiting"):
         on_message(f"{name}: waiting for {', '.join(waiting)} to finish; it is never stopped midway")
     elif "killed" in said:
-        on_message(f"{name}: ended {said['killed']} processes left by the run")
+        count = said["killed"]
+        on_message(f"{name}: ended {count} {'process' if count == 1 else 'processes'} left by the run")
     elif "gave_up" in said:
         on_message(f"{name}: {', '.join(said['gave_up'])} still runs; look at the node before the next job")
-
-
-def _joined(words: str | list[str]) -> str:
-    return words if isinstance(words, str) else " ".join(words) or "ssh said nothing"

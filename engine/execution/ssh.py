@@ -133,6 +133,7 @@ class Access:
         self.secrets = secrets
         self.known_hosts = directory / "known_hosts"
         self.agent_socket: Path | None = None
+        self.pinned: dict[str, tuple[str, ...]] = {}
 
     def pin(self, places: Mapping[str, Place], pinned: Mapping[str, Sequence[str]]) -> None:
         """Write the known_hosts of the run: exactly these keys and no others."""
@@ -141,6 +142,7 @@ class Access:
             for name, place in places.items()
             for key in pinned.get(name, ())
         ]
+        self.pinned = {name: tuple(keys) for name, keys in pinned.items()}
         run_directory.write_private(self.known_hosts, "".join(lines))
 
     def options(self) -> list[str]:

@@ -1,4 +1,6 @@
-"""What the tests of the runner share: requests on local connections, and looking at this machine's processes."""
+"""What the tests of the runner share: requests on local connections, and looking at this machine's
+processes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A private OpenSSH server on loopback: real protocol, own host key, one authorised key. No service is touched."""
+"""A private OpenSSH server on loopback: real protocol, own host key, one authorised key. No service
+is touched.
+"""
 
 from __future__ import annotations
 
