@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Response
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from api import guards
 from api.schemas.common import Page, Reply
@@ -15,8 +15,8 @@ from engine.services import idempotency
 
 JSON = "application/json"
 
-PageNumber = Annotated[int, Parameter(ge=1, le=1_000_000, description="Page number, from 1")]
-PageSize = Annotated[int, Parameter(ge=1, le=100, description="Items per page")]
+PageNumber = Annotated[int, QueryParameter(ge=1, le=1_000_000, description="Page number, from 1")]
+PageSize = Annotated[int, QueryParameter(ge=1, le=100, description="Items per page")]
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from litestar import Response, Router, get
+from litestar.params import FromQuery
 
 from api import guards, replies
 from api.replies import PageNumber, PageSize
@@ -19,12 +20,12 @@ async def list_entries(
     request: guards.AnyRequest,
     page: PageNumber = 1,
     page_size: PageSize = 20,
-    actor: str | None = None,
-    action: str | None = None,
-    resource: str | None = None,
-    status: str | None = None,
-    since: datetime | None = None,
-    until: datetime | None = None,
+    actor: FromQuery[str | None] = None,
+    action: FromQuery[str | None] = None,
+    resource: FromQuery[str | None] = None,
+    status: FromQuery[str | None] = None,
+    since: FromQuery[datetime | None] = None,
+    until: FromQuery[datetime | None] = None,
 ) -> Response[Page[AuditEntry]]:
     """Newest first. `resource` is a type, or a type and an id: `cluster/ID`."""
     filters = audit_log.Filters(

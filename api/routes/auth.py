@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from litestar import Router, get, post
 from litestar.exceptions import SerializationException
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.params import JSONBody
 
 from api import decoding, guards, state
 from api.decoding import Body
@@ -55,7 +56,7 @@ async def login(request: guards.AnyRequest) -> Tokens:
 @post(
     "/refresh", status_code=200, summary="Refresh token", dto=Body[Refresh], opt={"action": "session:refresh"}
 )
-async def refresh(request: guards.AnyRequest, data: Refresh) -> Tokens:
+async def refresh(request: guards.AnyRequest, data: JSONBody[Refresh]) -> Tokens:
     """New tokens for a refresh token, which works once."""
     grant = await state.of(request.app).provider.refresh(data.refresh_token, guards.caller(request))
     return _tokens(grant)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, Router, delete, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from api import guards, replies, state
 from api.decoding import Body
@@ -29,8 +29,7 @@ from engine.services import clusters, nodes, ssh_check
 
 _StatusFilter = Annotated[
     str | None,
-    Parameter(
-        query="status_filter",
+    QueryParameter(
         pattern=f"^({'|'.join(ClusterStatus)}|{clusters.ALL})$",
         description="pending, provisioning, running, failed, deleted or all",
     ),
@@ -45,7 +44,7 @@ _StatusFilter = Annotated[
     guards=[guards.requires(Permission.CLUSTER_CREATE)],
     opt={"action": Permission.CLUSTER_CREATE.value},
 )
-async def create(request: guards.AnyRequest, data: wire.ClusterCreate) -> Response[wire.Created]:
+async def create(request: guards.AnyRequest, data: JSONBody[wire.ClusterCreate]) -> Response[wire.Created]:
     """Creates a cluster and, unless told to wait, queues its provisioning."""
     request.scope["resource_name"] = data.name  # type: ignore[typeddict-unknown-key]
 
@@ -93,7 +92,7 @@ async def list_clusters(
     summary="Get cluster details",
     guards=[guards.requires(Permission.CLUSTER_READ), guards.known_query],
 )
-async def get_cluster(request: guards.AnyRequest, cluster_id: str) -> wire.Cluster:
+async def get_cluster(request: guards.AnyRequest, cluster_id: FromPath[str]) -> wire.Cluster:
     """A cluster by id or name; by id also when it is deleted."""
     found = await clusters.get(guards.principal(request), cluster_id)
     return wire.Cluster(
@@ -118,7 +117,7 @@ async def get_cluster(request: guards.AnyRequest, cluster_id: str) -> wire.Clust
     opt={"action": Permission.CLUSTER_DELETE.value},
 )
 async def delete_cluster(
-    request: guards.AnyRequest, cluster_id: str, deprovision: bool = False
+    request: guards.AnyRequest, cluster_id: FromPath[str], deprovision: FromQuery[bool] = False
 ) -> Response[wire.Deleted]:
     """Marks a cluster as deleted, or, with `deprovision`, queues the job that cleans its nodes first."""
     cluster, job = await clusters.delete(cluster_id, guards.caller(request), deprovision=deprovision)
@@ -135,7 +134,7 @@ async def delete_cluster(
     guards=[guards.requires(Permission.CLUSTER_PROVISION)],
     opt={"action": Permission.CLUSTER_PROVISION.value},
 )
-async def provision(request: guards.AnyRequest, cluster_id: str) -> Response[Accepted]:
+async def provision(request: guards.AnyRequest, cluster_id: FromPath[str]) -> Response[Accepted]:
     """Queues a provision job; on a healthy cluster it changes nothing. Behind an active job it waits."""
 
     async def work() -> replies.Answer:
@@ -156,7 +155,7 @@ async def provision(request: guards.AnyRequest, cluster_id: str) -> Response[Acc
     guards=[guards.requires(Permission.CLUSTER_TEST_SSH)],
     opt={"action": Permission.CLUSTER_TEST_SSH.value},
 )
-async def test_ssh(request: guards.AnyRequest, data: wire.SshTest) -> wire.SshReport:
+async def test_ssh(request: guards.AnyRequest, data: JSONBody[wire.SshTest]) -> wire.SshReport:
     """Logs in to every node at once, changes nothing, and shows the host keys to compare."""
     reports = await ssh_check.test(
         [_node(node) for node in data.nodes],
@@ -184,7 +183,7 @@ async def test_ssh(request: guards.AnyRequest, data: wire.SshTest) -> wire.SshRe
     guards=[guards.requires(Permission.CLUSTER_KUBECONFIG), guards.known_query],
     opt={"action": Permission.CLUSTER_KUBECONFIG.value},
 )
-async def kubeconfig(request: guards.AnyRequest, cluster_id: str) -> Response[bytes]:
+async def kubeconfig(request: guards.AnyRequest, cluster_id: FromPath[str]) -> Response[bytes]:
     """The administrator kubeconfig; every download is written to the audit log."""
     name, text = await clusters.kubeconfig(cluster_id, guards.caller(request), state.of(request.app).cipher)
     headers = {"Content-Disposition": f'attachment; filename="{name}-kubeconfig.yaml"'}
@@ -197,7 +196,7 @@ async def kubeconfig(request: guards.AnyRequest, cluster_id: str) -> Response[by
     guards=[guards.requires(Permission.CLUSTER_READ), guards.known_query],
 )
 async def list_nodes(
-    request: guards.AnyRequest, cluster_id: str, page: PageNumber = 1, page_size: PageSize = 20
+    request: guards.AnyRequest, cluster_id: FromPath[str], page: PageNumber = 1, page_size: PageSize = 20
 ) -> Response[Page[wire.Node]]:
     """In the order in which they were named."""
     found, total = await nodes.page(guards.principal(request), cluster_id, page=page, page_size=page_size)
@@ -218,7 +217,7 @@ async def list_nodes(
     return replies.page(data, total, page, page_size)
 
 
-def _new_cluster(data: wire.ClusterCreate) -> clusters.NewCluster:
+def _new_cluster(data: JSONBody[wire.ClusterCreate]) -> clusters.NewCluster:
     hardening = data.hardening or wire.HardeningRequest()
     networking = data.networking or wire.NetworkingRequest()
     spec = ClusterSpec(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import msgspec
 from litestar import Response, Router, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 from litestar.response import Stream
 
 from api import decoding, guards, replies, state, streams
@@ -25,12 +25,12 @@ from engine.services.jobs import JobView
 _READ = [guards.requires(Permission.JOB_READ), guards.known_query]
 _SHOWN_STATUSES = [status for status in JobStatus if status is not JobStatus.INTERRUPTED]
 _StatusFilter = Annotated[
-    str | None, Parameter(pattern=f"^({'|'.join(_SHOWN_STATUSES)})$", description="Job status")
+    str | None, QueryParameter(pattern=f"^({'|'.join(_SHOWN_STATUSES)})$", description="Job status")
 ]
-_TypeFilter = Annotated[str | None, Parameter(query="type", pattern=f"^({'|'.join(JobType)})$")]
-_After = Annotated[int, Parameter(ge=0, le=2**62, description="Events above this sequence")]
-_Limit = Annotated[int, Parameter(ge=1, le=1000, description="Events at most")]
-_Kinds = Annotated[str | None, Parameter(description="Event kinds, comma-separated")]
+_TypeFilter = Annotated[str | None, QueryParameter(name="type", pattern=f"^({'|'.join(JobType)})$")]
+_After = Annotated[int, QueryParameter(ge=0, le=2**62, description="Events above this sequence")]
+_Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Events at most")]
+_Kinds = Annotated[str | None, QueryParameter(description="Event kinds, comma-separated")]
 
 
 @get("/", summary="List jobs", guards=_READ)
@@ -39,7 +39,7 @@ async def list_jobs(
     page: PageNumber = 1,
     page_size: PageSize = 20,
     status_filter: _StatusFilter = None,
-    cluster_id: str | None = None,
+    cluster_id: FromQuery[str | None] = None,
     job_type: _TypeFilter = None,
 ) -> Response[Page[wire.Job]]:
     """Newest first."""
@@ -55,7 +55,7 @@ async def list_jobs(
 
 
 @get("/{job_id:str}", summary="Get job details", guards=_READ)
-async def get_job(request: guards.AnyRequest, job_id: str) -> wire.Job:
+async def get_job(request: guards.AnyRequest, job_id: FromPath[str]) -> wire.Job:
     """A job with its phases."""
     return _job(await jobs.get(guards.principal(request), jobs.parse_id(job_id)))
 
@@ -63,11 +63,11 @@ async def get_job(request: guards.AnyRequest, job_id: str) -> wire.Job:
 @get("/{job_id:str}/events", summary="Events of a job", guards=_READ)
 async def events(
     request: guards.AnyRequest,
-    job_id: str,
+    job_id: FromPath[str],
     after: _After = 0,
     limit: _Limit = 100,
-    phase: str | None = None,
-    host: str | None = None,
+    phase: FromQuery[str | None] = None,
+    host: FromQuery[str | None] = None,
     kind: _Kinds = None,
 ) -> Response[wire.EventPage] | Stream:
     """Pages of JSON; or, with `Accept: text/event-stream`, a stream that `Last-Event-ID` resumes."""
@@ -85,7 +85,7 @@ async def events(
 
 
 @get("/{job_id:str}/log", summary="Log of a job", media_type="text/plain", guards=_READ)
-async def log(request: guards.AnyRequest, job_id: str) -> Stream:
+async def log(request: guards.AnyRequest, job_id: FromPath[str]) -> Stream:
     """All events so far, as text."""
     wanted = jobs.parse_id(job_id)
     await job_events.require(guards.principal(request), wanted)
@@ -104,7 +104,7 @@ async def log(request: guards.AnyRequest, job_id: str) -> Stream:
     guards=[guards.requires(Permission.JOB_CANCEL)],
     opt={"action": Permission.JOB_CANCEL.value},
 )
-async def cancel(request: guards.AnyRequest, job_id: str) -> Response[Accepted]:
+async def cancel(request: guards.AnyRequest, job_id: FromPath[str]) -> Response[Accepted]:
     """Stops a job: in the queue at once, running as soon as it is safe. Asking twice changes nothing."""
 
     async def work() -> replies.Answer:
@@ -122,7 +122,7 @@ async def cancel(request: guards.AnyRequest, job_id: str) -> Response[Accepted]:
     guards=[guards.requires(Permission.JOB_RETRY)],
     opt={"action": Permission.JOB_RETRY.value},
 )
-async def retry(request: guards.AnyRequest, job_id: str) -> Response[Accepted]:
+async def retry(request: guards.AnyRequest, job_id: FromPath[str]) -> Response[Accepted]:
     """Queues a new job that goes on where one stopped, on `{"hosts": "failed"}` (the default) or `"all"`."""
     body = await request.body()
     asked = decoding.decode(body, wire.Retry) if body else wire.Retry()

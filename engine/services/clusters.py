@@ -54,6 +54,8 @@ async def create(new: NewCluster, caller: Caller, cipher: Cipher) -> Created:
         async with database.transaction():
             # One creation at a time, so that two cannot take the same address.
             await locks.until_commit("keelyard:cluster:create")
+            if await clusters.by_name(spec.name) is not None:
+                raise _name_taken(spec.name)
             await _refuse_taken_addresses(spec)
             await clusters.add(cluster)
             await nodes.add_many(_node_rows(spec, cluster.id))
@@ -73,9 +75,7 @@ async def create(new: NewCluster, caller: Caller, cipher: Cipher) -> Created:
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != "cluster_name_unique":
             raise
-        raise NameTaken(
-            f"There is a cluster {spec.name!r} already.", remedy="Choose another name."
-        ) from error
+        raise _name_taken(spec.name) from error
     return Created(cluster=cluster, job=job)
 
 
@@ -197,6 +197,10 @@ async def _check(new: NewCluster) -> None:
         )
     if problems:
         raise InvalidSpec(problems)
+
+
+def _name_taken(name: str) -> NameTaken:
+    return NameTaken(f"There is a cluster {name!r} already.", remedy="Choose another name.")
 
 
 async def _refuse_taken_addresses(spec: ClusterSpec) -> None:
