@@ -14,6 +14,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from api import decoding, documentation, errors, state
 from api.layers.asgi import App, networks
 from api.layers.deadline import Deadline
+from api.layers.drain import Drain
 from api.layers.identity import Identity
 from api.layers.observation import Observation
 from api.layers.rate_limits import RateLimits
@@ -86,7 +87,9 @@ def _layered(inner: App, shared: state.Shared) -> App:
         per_hour=settings.rate_limit_per_hour,
         logins_per_minute=settings.auth_rate_limit_per_minute,
     )
-    return Observation(Identity(limited, shared.provider), proxies=networks(settings.trusted_proxy_cidrs))
+    return Observation(
+        Drain(Identity(limited, shared.provider)), proxies=networks(settings.trusted_proxy_cidrs)
+    )
 
 
 def _refuse_unsupported(settings: Settings) -> None:

@@ -41,7 +41,7 @@ def requires(permission: Permission) -> Guard:
 def known_query(connection: Connection, handler: BaseRouteHandler) -> None:
     """Refuses query parameters that a route does not have: a misspelt filter must not list everything."""
     known = {
-        (field.kwarg_definition.query if field.kwarg_definition else None) or name  # type: ignore[union-attr]
+        getattr(field.kwarg_definition, "name", None) or name
         for name, field in handler.parsed_fn_signature.parameters.items()
     }
     unknown = sorted(set(connection.query_params) - known)

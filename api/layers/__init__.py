@@ -1,4 +1,4 @@
-"""ASGI layers around the whole application, outermost first: observation, identity, limits, refusals, time.
+"""ASGI layers around the application, outermost first: observation, drain, identity, limits, time, refusals.
 
 They stand outside the router, so that an unknown path is observed and limited like any other.
 """

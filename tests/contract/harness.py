@@ -108,11 +108,18 @@ def settings(database_url: str, **changes: Any) -> Settings:
 class Api:
     """One running server."""
 
-    def __init__(self, url: str, used: Settings) -> None:
+    def __init__(self, url: str, used: Settings, stopping: asyncio.Event, server: asyncio.Task[None]) -> None:
         self.url = url
         self.settings = used
         self.cipher = Cipher(used.encryption_key)
         self._clients: list[httpx.AsyncClient] = []
+        self._stopping = stopping
+        self._server = server
+
+    async def stop(self) -> None:
+        """Stop the server as SIGTERM would, and wait for it."""
+        self._stopping.set()
+        await self._server
 
     def anonymous(self, **headers: str) -> httpx.AsyncClient:
         """A client without a token."""
@@ -147,14 +154,14 @@ class Api:
 async def serving(used: Settings) -> AsyncIterator[Api]:
     """A server for as long as the block lasts.
 
-    It lives in a task of its own: its lifespan must end in the task in which it began, and fixtures end elsewhere.
+    It lives in a task of its own: a lifespan ends in the task in which it began, and fixtures end elsewhere.
     """
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     stopping = asyncio.Event()
     task = asyncio.create_task(_serve(app.create_app(used), port, stopping))
-    api = Api(f"http://127.0.0.1:{port}", used)
+    api = Api(f"http://127.0.0.1:{port}", used, stopping, task)
     try:
         await _answering(api, task)
         yield api
