@@ -1,0 +1,130 @@
+"""What the engine adds to `ansible-playbook`: the same playbook both ways, whole processes from start to end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from engine.execution import run_directory, runner
+from tests.bench import figures
+from tests.bench.figures import BenchNotPossible, Figure, Narrate
+
+TASKS = 50
+ROUNDS = 5
+PLAYBOOK = "fifty_tasks.yml"
+INVENTORY = {"all": {"hosts": {"localhost": {"ansible_connection": "local"}}}}
+
+
+def playbook(tasks: int) -> str:
+    """One play of so many commands on this machine, a quarter of which say something long."""
+    play = {
+        "name": "Many small tasks",
+        "hosts": "localhost",
+        "gather_facts": False,
+        "tags": ["many"],
+        "tasks": [
+            {
+                "name": f"Task {number + 1}",
+                "ansible.builtin.command": {"argv": ["seq", "1", "200" if number % 4 == 0 else "1"]},
+                "changed_when": False,
+            }
+            for number in range(tasks)
+        ],
+    }
+    return yaml.safe_dump([play], sort_keys=False)
+
+
+def measure(narrate: Narrate) -> list[Figure]:
+    """Interleaved rounds, the first of each side thrown away."""
+    load = figures.load()
+    with tempfile.TemporaryDirectory(prefix="keelyard-bench-") as name:
+        directory = Path(name)
+        (directory / PLAYBOOK).write_text(playbook(TASKS))
+        (directory / "hosts.yml").write_text(yaml.safe_dump(INVENTORY))
+        measured, baseline = [], []
+        for number in range(ROUNDS + 1):
+            # Whoever goes first meets the colder caches: they take turns.
+            sides: list[tuple[list[float], Callable[[Path], None]]] = [(measured, _engine), (baseline, _bare)]
+            for seconds, run in sides if number % 2 else reversed(sides):
+                began = time.monotonic()
+                run(directory)
+                seconds.append(time.monotonic() - began)
+            narrate(f"round {number}: engine {measured[-1]:.2f} s, ansible-playbook {baseline[-1]:.2f} s")
+    return [
+        Figure(
+            name=f"engine run of {TASKS} local tasks",
+            unit="s",
+            aim=1.10,
+            measured=measured[1:],
+            baseline=baseline[1:],
+            load=load,
+            notes=["against bare ansible-playbook with the same settings; both with the start of Python"],
+        )
+    ]
+
+
+def _engine(directory: Path) -> None:
+    _finish([sys.executable, "-m", "tests.bench.engine_run", str(directory / PLAYBOOK)], os.environ.copy())
+
+
+def _bare(directory: Path) -> None:
+    settings = {
+        "ANSIBLE_CONFIG": "/dev/null",
+        "ANSIBLE_PIPELINING": "True",
+        "ANSIBLE_GATHERING": "smart",
+        "ANSIBLE_INJECT_FACT_VARS": "False",
+        "ANSIBLE_NOCOLOR": "1",
+        "ANSIBLE_INTERPRETER_PYTHON": "auto_silent",
+        "ANSIBLE_LOCALHOST_WARNING": "False",
+    }
+    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(directory / "hosts.yml")]
+    _finish([*command, "--forks", "1", str(directory / PLAYBOOK)], os.environ | settings)
+
+
+def _finish(command: list[str], environment: dict[str, str]) -> None:
+    done = subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise BenchNotPossible(f"{command[:3]} ended with {done.returncode}: {done.stdout[-500:]}")
+
+
+def _run_once(path: Path) -> int:
+    """In a process of its own: one run through the engine, every event taken."""
+    events = []
+    run_id = f"bench-{os.getpid()}"
+    with run_directory.kept(run_id) as directory:
+        outcome = runner.execute(
+            runner.RunRequest(
+                run_id=run_id,
+                playbook=path,
+                inventory=INVENTORY,
+                secrets=None,
+                directory=directory,
+                forks=1,
+            ),
+            on_event=events.append,
+            cancelled=threading.Event(),
+        )
+    if outcome.status is not runner.RunStatus.SUCCESS or len(events) < 2 * TASKS:
+        print(f"{outcome.status}: {outcome.failure} ({len(events)} events)")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_run_once(Path(sys.argv[1])))

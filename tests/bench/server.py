@@ -1,0 +1,128 @@
+"""A Keelyard of its own for a bench: home, database, API and worker, all gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.processes import embedded_postgresql
+from engine.processes.api_client import ApiClient
+from tests.bench.figures import BenchNotPossible
+
+EMAIL = "bench@k8s-provisioner.local"
+PASSWORD = "A long one for the bench 1!"
+START_SECONDS = 90
+STOP_SECONDS = 60
+UNLIMITED = "1000000000"  # the limits' work is measured too, only nobody is turned away
+
+
+class Server(msgspec.Struct, kw_only=True):
+    """A running one."""
+
+    url: str
+    home: Path
+    database_url: str
+    log: Path
+
+    def login(self) -> dict[str, Any]:
+        """The answer of a login: tokens and account."""
+        with ApiClient(self.url) as client:
+            body = {"username": EMAIL, "password": PASSWORD}
+            answer: dict[str, Any] = client.call("POST", "/api/v1/auth/login", body)
+            return answer
+
+    @contextlib.contextmanager
+    def client(self) -> Iterator[ApiClient]:
+        """A logged-in client."""
+        with ApiClient(self.url) as client:
+            client.log_in(EMAIL, PASSWORD)
+            yield client
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def running(environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """`keelyard up` with an embedded PostgreSQL in a temporary home.
+
+    Raises BenchNotPossible with its last lines when it does not answer.
+    """
+    home = Path(tempfile.mkdtemp(prefix="keelyard-bench-"))
+    home.chmod(0o755)  # the database's own user passes through it when root runs this
+    port = free_port()
+    server = Server(
+        url=f"http://127.0.0.1:{port}",
+        home=home,
+        database_url=embedded_postgresql.instance(home).url(),
+        log=home / "server.log",
+    )
+    process = _start(server, port, dict(environment or {}))
+    try:
+        _wait(server, process)
+        yield server
+    finally:
+        stop(process)
+        embedded_postgresql.stop(home)
+        shutil.rmtree(embedded_postgresql.instance(home).socket, ignore_errors=True)
+        shutil.rmtree(embedded_postgresql.instance(home).base, ignore_errors=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _start(server: Server, port: int, extra: dict[str, str]) -> subprocess.Popen[bytes]:
+    own = {
+        "KEELYARD_HOME": str(server.home),
+        "ADMIN_EMAIL": EMAIL,
+        "ADMIN_PASSWORD": PASSWORD,
+        "RATE_LIMIT_PER_MINUTE": UNLIMITED,
+        "RATE_LIMIT_PER_HOUR": UNLIMITED,
+    }
+    inherited = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+    with server.log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "engine.processes", "up", "--port", str(port)],
+            env=inherited | own | extra,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+
+
+def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    with ApiClient(server.url) as client:
+        while not client.healthy():
+            if process.poll() is not None or time.monotonic() > deadline:
+                said = server.log.read_text(errors="replace").strip().splitlines()[-8:]
+                raise BenchNotPossible("keelyard up did not start: " + " / ".join(said))
+            time.sleep(0.1)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process of ours and wait for it."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
