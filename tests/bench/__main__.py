@@ -1,4 +1,4 @@
-"""`python -m tests.bench`: every figure beside its baseline and its aim, from one run. Never a verdict on time.
+"""`python -m tests.bench`: every figure beside its baseline and its aim, from one run. No verdict on time.
 
 Exit code 0 when every bench could be run, however its figures came out; 1 when one could not.
 """
@@ -29,8 +29,12 @@ ENDED_BY_US = 1
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--only", multiple=True, type=click.Choice(list(BENCHES)), help="Only this one; may be repeated.")
-@click.option("--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(list(BENCHES)), help="Only this one; may be repeated."
+)
+@click.option(
+    "--json", "file", type=click.Path(path_type=Path, dir_okay=False), help="Write the figures there."
+)
 @click.option("--list", "listing", is_flag=True, help="Show what there is to run.")
 def bench(*, only: tuple[str, ...], file: Path | None, listing: bool) -> None:
     """Measure Keelyard against baselines that run in the same minute on the same machine."""
@@ -45,7 +49,9 @@ def bench(*, only: tuple[str, ...], file: Path | None, listing: bool) -> None:
     for name in only or BENCHES:
         narrator.print(f"[bold]{name}[/]: {BENCHES[name]} (load {figures.load():g})")
         try:
-            found += _module(name).measure(lambda line: narrator.print(f"  {line}", style="dim", markup=False))
+            found += _module(name).measure(
+                lambda line: narrator.print(f"  {line}", style="dim", markup=False)
+            )
         except Exception as error:  # noqa: BLE001 - a bench that fails must not take the others' figures along
             failures.append(f"{name}: {type(error).__name__}: {error}")
             narrator.print(f"[red]{failures[-1]}[/]", soft_wrap=True)
@@ -71,7 +77,8 @@ def _show(found: list[figures.Figure], failures: list[str], file: Path | None) -
         told = {
             "machine": machine,
             "figures": [
-                msgspec.to_builtins(figure) | {"value": figure.value, "holds": figure.holds} for figure in found
+                msgspec.to_builtins(figure) | {"value": figure.value, "holds": figure.holds}
+                for figure in found
             ],
             "failures": failures,
         }

@@ -1,4 +1,4 @@
-"""What the engine adds to `ansible-playbook`: the same playbook both ways, whole processes from start to end."""
+"""What the engine adds to `ansible-playbook`: the same playbook both ways, whole processes each."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ from tests.bench.figures import BenchNotPossible, Figure, Narrate
 TASKS = 50
 ROUNDS = 5
 PLAYBOOK = "fifty_tasks.yml"
-INVENTORY = {"all": {"hosts": {"localhost": {"ansible_connection": "local"}}}}
+INVENTORY = {
+    "all": {
+        "hosts": {"localhost": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}}
+    }
+}
 
 
 def playbook(tasks: int) -> str:
@@ -48,6 +52,7 @@ def measure(narrate: Narrate) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="keelyard-bench-") as name:
         directory = Path(name)
         (directory / PLAYBOOK).write_text(playbook(TASKS))
+        (directory / "ansible.cfg").write_text("[defaults]\n")
         (directory / "hosts.yml").write_text(yaml.safe_dump(INVENTORY))
         measured, baseline = [], []
         for number in range(ROUNDS + 1):
@@ -77,7 +82,10 @@ def _engine(directory: Path) -> None:
 
 def _bare(directory: Path) -> None:
     settings = {
-        "ANSIBLE_CONFIG": "/dev/null",
+        "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+        "HOME": str(directory),
+        "LANG": "C.UTF-8",
+        "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
         "ANSIBLE_PIPELINING": "True",
         "ANSIBLE_GATHERING": "smart",
         "ANSIBLE_INJECT_FACT_VARS": "False",
@@ -86,7 +94,7 @@ def _bare(directory: Path) -> None:
         "ANSIBLE_LOCALHOST_WARNING": "False",
     }
     command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", str(directory / "hosts.yml")]
-    _finish([*command, "--forks", "1", str(directory / PLAYBOOK)], os.environ | settings)
+    _finish([*command, "--forks", "1", str(directory / PLAYBOOK)], settings)
 
 
 def _finish(command: list[str], environment: dict[str, str]) -> None:

@@ -1,6 +1,6 @@
 """The same list of clusters, from the same table, as one would write it with FastAPI, SQLAlchemy and uvicorn.
 
-Reads `BENCH_DATABASE_URL` and `BENCH_SECRET_KEY`. Started by `tests.bench.list_requests`; a baseline, nothing more.
+Reads `BENCH_DATABASE_URL` and `BENCH_SECRET_KEY`. A baseline, nothing more.
 """
 
 from __future__ import annotations
@@ -144,7 +144,11 @@ async def clusters(
     """One page of clusters, newest first."""
     chosen = []
     if status_filter != "all":
-        chosen.append(ClusterRow.deleted_at.isnot(None) if status_filter == "deleted" else ClusterRow.deleted_at.is_(None))
+        chosen.append(
+            ClusterRow.deleted_at.isnot(None)
+            if status_filter == "deleted"
+            else ClusterRow.deleted_at.is_(None)
+        )
     if status_filter not in (None, "all", "deleted"):
         chosen.append(ClusterRow.status == status_filter)
     total = await database_session.scalar(select(func.count()).select_from(ClusterRow).where(*chosen)) or 0

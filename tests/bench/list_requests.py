@@ -58,8 +58,9 @@ def measure(narrate: Narrate) -> list[Figure]:
             baseline=measured[1],
             load=loads,
             notes=[
-                f"wrk, 1 thread, {CONNECTIONS} connections, {ROUND_SECONDS} s a round; one process each, same PostgreSQL",
-                f"replies of {sizes[0]} and {sizes[1]} bytes; uvicorn with {_accelerators()}; both log each request",
+                f"wrk, 1 thread, {CONNECTIONS} connections, {ROUND_SECONDS} s a round",
+                "one server process each, on the same PostgreSQL; both log each request",
+                f"replies of {sizes[0]} and {sizes[1]} bytes; uvicorn with {_accelerators()}",
             ],
         )
     ]
