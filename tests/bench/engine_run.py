@@ -18,7 +18,7 @@ from tests.bench import figures
 from tests.bench.figures import BenchNotPossible, Figure, Narrate
 
 TASKS = 50
-ROUNDS = 5
+ROUNDS = 3
 PLAYBOOK = "fifty_tasks.yml"
 INVENTORY = {
     "all": {

@@ -60,45 +60,51 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(environment: Mapping[str, str] | None = None) -> Iterator[Server]:
-    """`keelyard up` with an embedded PostgreSQL in a temporary home.
+def running(*, worker: bool = False, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """An API, with a worker if asked for, on an embedded PostgreSQL in a temporary home.
 
-    Raises BenchNotPossible with its last lines when it does not answer.
+    Raises BenchNotPossible with the last lines of what did not start.
     """
     home = Path(tempfile.mkdtemp(prefix="keelyard-bench-"))
     home.chmod(0o755)  # the database's own user passes through it when root runs this
     port = free_port()
-    server = Server(
-        url=f"http://127.0.0.1:{port}",
-        home=home,
-        database_url=embedded_postgresql.instance(home).url(),
-        log=home / "server.log",
-    )
-    process = _start(server, port, dict(environment or {}))
+    processes: list[subprocess.Popen[bytes]] = []
     try:
-        _wait(server, process)
+        url = embedded_postgresql.ensure_running(home)
+        server = Server(url=f"http://127.0.0.1:{port}", home=home, database_url=url, log=home / "server.log")
+        variables = _environment(server) | dict(environment or {})
+        if _start(server, ["migrate"], variables).wait() != 0:
+            raise BenchNotPossible("keelyard migrate failed: " + _last_lines(server))
+        processes.append(_start(server, ["api", "--port", str(port)], variables))
+        _wait(server, processes[0])
+        if worker:
+            processes.append(_start(server, ["worker"], variables))
         yield server
     finally:
-        stop(process)
+        for process in reversed(processes):
+            stop(process)
         embedded_postgresql.stop(home)
-        shutil.rmtree(embedded_postgresql.instance(home).socket, ignore_errors=True)
-        shutil.rmtree(embedded_postgresql.instance(home).base, ignore_errors=True)
-        shutil.rmtree(home, ignore_errors=True)
+        place = embedded_postgresql.instance(home)
+        for directory in (place.socket, place.base, home):
+            shutil.rmtree(directory, ignore_errors=True)
 
 
-def _start(server: Server, port: int, extra: dict[str, str]) -> subprocess.Popen[bytes]:
-    own = {
+def _environment(server: Server) -> dict[str, str]:
+    return os.environ | {
+        "DATABASE_URL": server.database_url,
         "KEELYARD_HOME": str(server.home),
         "ADMIN_EMAIL": EMAIL,
         "ADMIN_PASSWORD": PASSWORD,
         "RATE_LIMIT_PER_MINUTE": UNLIMITED,
         "RATE_LIMIT_PER_HOUR": UNLIMITED,
     }
-    inherited = {key: value for key, value in os.environ.items() if key != "DATABASE_URL"}
+
+
+def _start(server: Server, arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
     with server.log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, "-m", "engine.processes", "up", "--port", str(port)],
-            env=inherited | own | extra,
+            [sys.executable, "-m", "engine.processes", *arguments],
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -106,13 +112,16 @@ def _start(server: Server, port: int, extra: dict[str, str]) -> subprocess.Popen
         )
 
 
+def _last_lines(server: Server) -> str:
+    return " / ".join(server.log.read_text(errors="replace").strip().splitlines()[-8:])
+
+
 def _wait(server: Server, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
     with ApiClient(server.url) as client:
         while not client.healthy():
             if process.poll() is not None or time.monotonic() > deadline:
-                said = server.log.read_text(errors="replace").strip().splitlines()[-8:]
-                raise BenchNotPossible("keelyard up did not start: " + " / ".join(said))
+                raise BenchNotPossible("keelyard api did not start: " + _last_lines(server))
             time.sleep(0.1)
 
 
