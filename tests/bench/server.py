@@ -60,8 +60,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(*, worker: bool = False, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+def running(
+    *, worker: bool = False, environment: Mapping[str, str] | None = None, directory: Path | None = None
+) -> Iterator[Server]:
     """An API, with a worker if asked for, on an embedded PostgreSQL in a temporary home.
+
+    `directory`: where the processes start, and so the first place where they look for the code.
 
     Raises BenchNotPossible with the last lines of what did not start.
     """
@@ -73,12 +77,12 @@ def running(*, worker: bool = False, environment: Mapping[str, str] | None = Non
         url = embedded_postgresql.ensure_running(home)
         server = Server(url=f"http://127.0.0.1:{port}", home=home, database_url=url, log=home / "server.log")
         variables = _environment(server) | dict(environment or {})
-        if _start(server, ["migrate"], variables).wait() != 0:
+        if _start(server, ["migrate"], variables, directory).wait() != 0:
             raise BenchNotPossible("keelyard migrate failed: " + _last_lines(server))
-        processes.append(_start(server, ["api", "--port", str(port)], variables))
+        processes.append(_start(server, ["api", "--port", str(port)], variables, directory))
         _wait(server, processes[0])
         if worker:
-            processes.append(_start(server, ["worker"], variables))
+            processes.append(_start(server, ["worker"], variables, directory))
         yield server
     finally:
         for process in reversed(processes):
@@ -100,11 +104,14 @@ def _environment(server: Server) -> dict[str, str]:
     }
 
 
-def _start(server: Server, arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start(
+    server: Server, arguments: list[str], environment: dict[str, str], directory: Path | None
+) -> subprocess.Popen[bytes]:
     with server.log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "engine.processes", *arguments],
             env=environment,
+            cwd=directory,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
