@@ -68,7 +68,7 @@ def _module(name: str) -> ModuleType:
 
 def _show(found: list[figures.Figure], failures: list[str], file: Path | None) -> None:
     machine = f"{os.cpu_count()} CPUs, Linux {platform.release()}, Python {platform.python_version()}"
-    console = Console(width=None if sys.stdout.isatty() else 150)
+    console = Console(width=None if sys.stdout.isatty() else 180)
     console.print(figures.table(found))
     console.print(f"Medians of interleaved rounds, best rounds beside them; {machine}.", style="dim")
     for failure in failures:

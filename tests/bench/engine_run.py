@@ -13,6 +13,7 @@ from pathlib import Path
 
 import yaml
 
+from engine.domain.events import RunEvent
 from engine.execution import run_directory, runner
 from tests.bench import figures
 from tests.bench.figures import BenchNotPossible, Figure, Narrate
@@ -54,7 +55,8 @@ def measure(narrate: Narrate) -> list[Figure]:
         (directory / PLAYBOOK).write_text(playbook(TASKS))
         (directory / "ansible.cfg").write_text("[defaults]\n")
         (directory / "hosts.yml").write_text(yaml.safe_dump(INVENTORY))
-        measured, baseline = [], []
+        measured: list[float] = []
+        baseline: list[float] = []
         for number in range(ROUNDS + 1):
             # Whoever goes first meets the colder caches: they take turns.
             sides: list[tuple[list[float], Callable[[Path], None]]] = [(measured, _engine), (baseline, _bare)]
@@ -113,7 +115,7 @@ def _finish(command: list[str], environment: dict[str, str]) -> None:
 
 def _run_once(path: Path) -> int:
     """In a process of its own: one run through the engine, every event taken."""
-    events = []
+    events: list[RunEvent] = []
     run_id = f"bench-{os.getpid()}"
     with run_directory.kept(run_id) as directory:
         outcome = runner.execute(

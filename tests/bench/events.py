@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 import engine
+from engine.bundle import signing
 from engine.processes.api_client import ApiClient
 from tests.bench import figures, laboratory, server
 from tests.bench.figures import BenchNotPossible, Figure, Narrate
@@ -30,7 +31,7 @@ def measure(narrate: Narrate) -> list[Figure]:
     version = laboratory.version(bundle)
     with laboratory.two_nodes(LAB):
         load = figures.load()
-        with server.running(worker=True, environment={"KEELYARD_BUNDLE": str(bundle)}) as keelyard:
+        with server.running(worker=True, environment=_artifacts(bundle)) as keelyard:
             first = [_first_task(keelyard, version, number) for number in range(POSTS)]
         narrate("POST to first task: " + ", ".join(f"{seconds:.2f} s" for seconds in first))
         with (
@@ -66,6 +67,10 @@ def measure(narrate: Narrate) -> list[Figure]:
     ]
 
 
+def _artifacts(bundle: Path) -> dict[str, str]:
+    return {"KEELYARD_BUNDLE": str(bundle), "KEELYARD_BUNDLE_PUBLIC_KEY": str(signing.public_key_path())}
+
+
 def _first_task(keelyard: server.Server, version: str, number: int) -> float:
     """Seconds from sending the request; the job is cancelled then, in a phase that changes nothing."""
     with keelyard.client() as client:
@@ -76,9 +81,9 @@ def _first_task(keelyard: server.Server, version: str, number: int) -> float:
             if event["kind"] == FIRST_TASK and not seconds:
                 seconds = time.time() - began
                 client.call("POST", f"/api/v1/jobs/{job}/cancel", {})
+        if not seconds:
+            raise BenchNotPossible("The job ended without a task: " + _last_lines(client, job))
         client.call("DELETE", f"/api/v1/clusters/{cluster}")
-    if not seconds:
-        raise BenchNotPossible(f"Job {job} ended without a task. See its events in {keelyard.log}.")
     return seconds
 
 
@@ -97,9 +102,13 @@ def _delays(keelyard: server.Server, version: str) -> list[float]:
             for event in client.events(job)
             if event.get("task")
         ]
-    if len(found) < 3 * TASKS:  # a start and two results each
-        raise BenchNotPossible(f"Only {len(found)} events of tasks came from {TASKS} tasks on two nodes.")
+        if len(found) < 3 * TASKS:  # a start and two results each
+            raise BenchNotPossible("The job did not do all its tasks: " + _last_lines(client, job))
     return found
+
+
+def _last_lines(client: ApiClient, job: str) -> str:
+    return " / ".join(client.text(f"/api/v1/jobs/{job}/log").strip().splitlines()[-4:])
 
 
 @contextlib.contextmanager

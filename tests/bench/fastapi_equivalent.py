@@ -16,7 +16,7 @@ import jwt
 from fastapi import Depends, FastAPI, HTTPException, Query
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -142,7 +142,7 @@ async def clusters(
     status_filter: Literal["pending", "provisioning", "running", "failed", "deleted", "all"] | None = None,
 ) -> Page:
     """One page of clusters, newest first."""
-    chosen = []
+    chosen: list[ColumnElement[bool]] = []
     if status_filter != "all":
         chosen.append(
             ClusterRow.deleted_at.isnot(None)
