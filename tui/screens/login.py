@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Input, Static
+from textual.widgets import Button, Input, Static
 
 from tui import errors, text
 from tui.client import Client
@@ -17,12 +14,6 @@ from tui.client import Client
 
 class LoginScreen(Screen[bool]):
     """Asks for e-mail and password; answers True once the server has accepted them."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "sign_in", "Sign in"),
-        Binding("tab", "app.focus_next", "Next field"),
-        Binding("ctrl+q", "app.quit", "Quit"),
-    ]
 
     def __init__(self, client: Client, *, email: str = "", password: str = "", reason: str = "") -> None:
         super().__init__()
@@ -40,8 +31,8 @@ class LoginScreen(Screen[bool]):
             yield Input(self._email, placeholder="e-mail", id="email")
             yield Input(self._password, placeholder="password", password=True, id="password")
             yield Button("Sign in", id="sign-in", compact=True)
+            yield Static("enter signs in · tab next field · ctrl+q leaves", markup=False)
             yield Static(text.clean(self._reason), id="login-message", markup=False)
-        yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:
         """Starts at the first empty field; with both given, signs in at once."""
