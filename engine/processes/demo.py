@@ -169,6 +169,8 @@ def _provision(client: ApiClient, console: Console) -> None:
         for event in client.events(job["id"]):
             progress.observe(event)
             live.update(progress.render())
+    if not console.is_terminal:
+        console.print()
     job = client.call("GET", f"/api/v1/jobs/{job['id']}")
     if job["status"] != "success":
         raise RunFailed(
