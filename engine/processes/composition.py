@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 from engine.processes import embedded_postgresql
@@ -15,3 +16,8 @@ def database_url(settings: Settings) -> str:
     if settings.database_url:
         return _DRIVER.sub("postgresql://", settings.database_url)
     return embedded_postgresql.ensure_running()
+
+
+def configured_database_url() -> str:
+    """The same for commands that need no other setting, and must not make keys."""
+    return database_url(Settings(database_url=os.environ.get("DATABASE_URL", "")))

@@ -82,8 +82,14 @@ async def _ran(connection: Any) -> set[str]:
 
 
 def _grants() -> str:
-    """What the runtime role may do with the queue's tables; granting again changes nothing."""
+    """What the runtime role may do with the schema and the queue; granting again changes nothing."""
     role = database.RUNTIME_ROLE
     tables = "procrastinate_jobs, procrastinate_events, procrastinate_workers, procrastinate_periodic_defers"
-    sequences = re.sub(r"(procrastinate_(?:jobs|events|workers|periodic_defers))", r"\1_id_seq", tables)
-    return f"GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {role};GRANT USAGE ON {sequences} TO {role};"
+    sequences = re.sub(r"(procrastinate_\w+)", r"\1_id_seq", tables)
+    return f"""
+        DO $$ BEGIN
+            EXECUTE format('GRANT USAGE ON SCHEMA %I TO {role}', current_schema());
+        END $$;
+        GRANT SELECT, INSERT, UPDATE, DELETE ON {tables} TO {role};
+        GRANT USAGE ON {sequences} TO {role};
+    """

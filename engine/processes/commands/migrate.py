@@ -14,10 +14,9 @@ def migrate() -> None:
     The database is DATABASE_URL, or the embedded PostgreSQL, which is started if need be.
     """
     from engine.processes import composition
-    from engine.services import settings
     from engine.store import migration
 
-    applied = asyncio.run(migration.migrate(composition.database_url(settings.load())))
+    applied = asyncio.run(migration.migrate(composition.configured_database_url()))
     for name in applied:
         click.echo(name)
     click.echo("The schema is current." if not applied else f"{len(applied)} applied.", err=True)

@@ -1,0 +1,79 @@
+"""Statuses and conditions derived from facts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from engine.domain import cluster_status
+from engine.domain.cluster_status import EndedRun, HostResult
+from engine.domain.conditions import ConditionStatus, ConditionType
+from engine.domain.statuses import ClusterStatus, JobStatus, JobType, NodeStatus
+
+PROVISION, DEPROVISION = JobType.PROVISION, JobType.DEPROVISION
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("deleted", "provisioned", "active", "last", "expected"),
+    [
+        (False, False, None, None, ClusterStatus.PENDING),
+        (False, False, PROVISION, None, ClusterStatus.PROVISIONING),
+        (False, False, PROVISION, (PROVISION, JobStatus.FAILED), ClusterStatus.PROVISIONING),
+        (False, True, None, (PROVISION, JobStatus.SUCCESS), ClusterStatus.RUNNING),
+        (False, True, PROVISION, (PROVISION, JobStatus.SUCCESS), ClusterStatus.RUNNING),
+        (False, True, DEPROVISION, (PROVISION, JobStatus.SUCCESS), ClusterStatus.RUNNING),
+        (False, False, None, (PROVISION, JobStatus.INTERRUPTED), ClusterStatus.FAILED),
+        (False, True, None, (DEPROVISION, JobStatus.FAILED), ClusterStatus.FAILED),
+        (False, False, None, (DEPROVISION, JobStatus.SUCCESS), ClusterStatus.PENDING),
+        (True, False, None, (DEPROVISION, JobStatus.SUCCESS), ClusterStatus.DELETED),
+    ],
+)
+def test_status_of_a_cluster(deleted, provisioned, active, last, expected):
+    """Derived, never set."""
+    derived = cluster_status.derive(deleted=deleted, provisioned=provisioned, active=active, last=last)
+
+    assert derived is expected
+
+
+def ended(status=JobStatus.SUCCESS, job_type=PROVISION, *, at=NOW, **hosts: HostResult) -> EndedRun:
+    return EndedRun(job_type=job_type, status=status, hosts=hosts, at=at, kubeconfig=True)
+
+
+def test_a_condition_keeps_its_time_until_its_status_changes():
+    """As in Kubernetes."""
+    first = cluster_status.conditions([], ended(a=HostResult()))
+    later = NOW + timedelta(hours=1)
+    second = cluster_status.conditions(first, ended(a=HostResult(), at=later))
+    third = cluster_status.conditions(
+        second, ended(JobStatus.FAILED, a=HostResult(unreachable=True), at=later)
+    )
+
+    assert second == first
+    by_type = {condition.type: condition for condition in third}
+    assert by_type[ConditionType.NODES_REACHABLE].status is ConditionStatus.FALSE
+    assert by_type[ConditionType.NODES_REACHABLE].last_transition_time == later
+    assert by_type[ConditionType.NETWORK_READY].status is ConditionStatus.TRUE
+
+
+def test_what_nobody_looked_at_is_unknown():
+    """Not false."""
+    found = cluster_status.conditions([], ended(JobStatus.INTERRUPTED))
+
+    assert {condition.status for condition in found} == {ConditionStatus.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("current", "run", "expected"),
+    [
+        (NodeStatus.PROVISIONING, ended(a=HostResult()), NodeStatus.READY),
+        (NodeStatus.PROVISIONING, ended(JobStatus.FAILED, a=HostResult(failed=True)), NodeStatus.FAILED),
+        (NodeStatus.PROVISIONING, ended(JobStatus.FAILED, a=HostResult()), NodeStatus.PENDING),
+        (NodeStatus.READY, ended(JobStatus.INTERRUPTED), NodeStatus.READY),
+        (NodeStatus.READY, ended(job_type=DEPROVISION, a=HostResult()), NodeStatus.PENDING),
+    ],
+)
+def test_status_of_a_node(current, run, expected):
+    """As its last run left it."""
+    assert cluster_status.node_status(current, "a", run) is expected
