@@ -115,7 +115,7 @@ class Worker:
             lock=lock,
         )
         try:
-            child = _start_supervisor(orders)
+            child = start_supervisor(orders)
         except OSError as error:  # no process, or it died at once
             await runs.mark_interrupted(
                 job_id, attempt, f"No supervisor could be started: {error}.", self._cipher
@@ -228,7 +228,8 @@ def _identity() -> str:
     return path.read_text().strip()
 
 
-def _start_supervisor(orders: Orders) -> subprocess.Popen[bytes]:
+def start_supervisor(orders: Orders) -> subprocess.Popen[bytes]:
+    """Start the process; its orders are on its standard input."""
     log = content.home() / "logs" / "supervisor.log"
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with log.open("ab") as said:

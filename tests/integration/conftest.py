@@ -14,6 +14,7 @@ import pytest
 
 from engine.processes import embedded_postgresql
 from engine.store import database, migration
+from tests.integration.workplace import Workplace
 
 TEMPLATE = "keelyard_template"
 
@@ -62,6 +63,22 @@ async def store(database_url: str) -> AsyncIterator[str]:
         yield database_url
     finally:
         await database.close()
+
+
+@pytest.fixture
+def workplace(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workplace]:
+    """A KEELYARD_HOME with its own playbooks, whose workers use this test's database."""
+    directory = Path(tempfile.mkdtemp(prefix="keelyard-work-", dir="/tmp"))
+    directory.chmod(0o755)
+    place = Workplace(directory, database_url)
+    monkeypatch.setenv("KEELYARD_HOME", str(place.home))
+    try:
+        yield place
+    finally:
+        place.stop()
+        embedded_postgresql.stop(place.home)
+        shutil.rmtree(embedded_postgresql.instance(place.home).socket, ignore_errors=True)
+        shutil.rmtree(directory)
 
 
 def _own_database(home: Path, template: str) -> Iterator[str]:

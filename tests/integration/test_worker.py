@@ -2,155 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-import shutil
 import signal
-import subprocess
-import sys
-import tempfile
-import time
-from pathlib import Path
 
-import psutil
 import pytest
 
 from engine import content
 from engine.domain.events import EventKind
 from engine.domain.statuses import ClusterStatus, JobStatus, NodeStatus, PhaseStatus
-from engine.execution import run_directory, termination
-from engine.processes import run_lock, spool
+from engine.execution import termination
+from engine.processes import run_lock
 from engine.services import runs
-from engine.store import clusters, database, events, jobs, nodes, phases
+from engine.store import clusters, database, events, nodes, phases
 from tests.integration import factories
-
-ROOT = Path(__file__).parents[2]
-PATIENCE_SECONDS = 60
-
-PLAY = """
-- name: {name}
-  hosts: k8s_cluster
-  gather_facts: false
-  connection: local
-  tags: [{slug}]
-  tasks:
-    - name: Do {slug}
-      {task}
-"""
-QUICK = "ansible.builtin.debug: {msg: done}"
-LONG = "ansible.builtin.command: sleep 600"
-FAIL = "ansible.builtin.fail: {msg: 'the disk is full'}"
-LEAVE_RESULTS = """ansible.builtin.shell: |
-        cd {{ keelyard_output_dir }} && mkdir -p nodes
-        echo 'kind: Config canary-kubeconfig' >kubeconfig
-        echo '{"machine_id": "m1", "kubelet_version": "v1.36.1"}' >nodes/cp-1.json
-      run_once: true"""
-
-
-class Workplace:
-    """A KEELYARD_HOME with content of its own, and workers in it."""
-
-    def __init__(self, directory: Path, database_url: str) -> None:
-        self.home = directory / "home"
-        self.content = directory / "content"
-        self.home.mkdir()
-        (self.content / "playbooks").mkdir(parents=True)
-        (self.content / "roles").mkdir()
-        self.url = database_url
-        self.workers: list[subprocess.Popen[bytes]] = []
-
-    def playbook(self, **tasks: str) -> None:
-        text = "---" + "".join(
-            PLAY.format(name=slug.capitalize(), slug=slug, task=task) for slug, task in tasks.items()
-        )
-        (self.content / "playbooks" / "provision.yml").write_text(text)
-
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        environment = {
-            "PATH": os.environ["PATH"],
-            "HOME": os.environ.get("HOME", "/"),
-            "PYTHONPATH": str(ROOT),
-            "KEELYARD_HOME": str(self.home),
-            "KEELYARD_CONTENT": str(self.content),
-            "KEELYARD_ARTIFACTS": "upstream",
-            "DATABASE_URL": self.url,
-            "ENCRYPTION_KEY": factories.KEY,
-        }
-        with (self.home / "worker.log").open("ab") as log:
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "engine.processes", "worker", "--concurrency", "2"],
-                env=environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        self.workers.append(worker)
-        return worker
-
-    def stop(self) -> None:
-        for worker in self.workers:
-            if worker.poll() is None:
-                worker.kill()
-            worker.wait()
-
-
-@pytest.fixture
-def workplace(database_url, monkeypatch):
-    directory = Path(tempfile.mkdtemp(prefix="keelyard-work-", dir="/tmp"))
-    place = Workplace(directory, database_url)
-    monkeypatch.setenv("KEELYARD_HOME", str(place.home))
-    try:
-        yield place
-    finally:
-        place.stop()
-        for process in supervisors(place):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
-        shutil.rmtree(directory)
-
-
-def supervisors(place: Workplace) -> list[psutil.Process]:
-    found = []
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            mine = process.environ().get("KEELYARD_HOME") == str(place.home)
-            if mine and "supervise" in process.cmdline():
-                found.append(process)
-    return found
-
-
-async def until(condition, what: str):
-    """Wait for a condition; tests fail with its description, never by a bare timeout."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        if value := await condition():
-            return value
-        await asyncio.sleep(0.05)
-    raise AssertionError(f"{what} did not happen within {PATIENCE_SECONDS} s")
-
-
-async def ended(job_id):
-    async def check():
-        job = await jobs.get(job_id)
-        return job if job.finished_at else None
-
-    return await until(check, f"the end of job {job_id}")
-
-
-async def started_task(job_id, task: str):
-    async def check():
-        found = await events.read(job_id, kinds=[EventKind.TASK_STARTED])
-        return any(event.task == task for event in found) and len(termination.processes(str(job_id))) > 0
-
-    await until(check, f"task {task}")
-
-
-def assert_nothing_left(job_id) -> None:
-    assert termination.processes(str(job_id)) == []
-    assert not run_directory.path_of(str(job_id)).exists()
-    assert not spool.path_of(job_id).exists()
-    assert not run_lock.path_of(job_id).exists()
+from tests.integration.workplace import (
+    FAIL,
+    LEAVE_RESULTS,
+    LONG,
+    PATIENCE_SECONDS,
+    QUICK,
+    Workplace,
+    assert_nothing_left,
+    ended,
+    started_task,
+    supervisors,
+    until,
+)
 
 
 async def test_a_job_runs_to_success(store, workplace):
