@@ -120,6 +120,8 @@ forks = 20
 retry_files_enabled = False
 nocows = True
 timeout = 20
+# Short: the agent's socket lies below it (such paths have about 100 characters). Each run makes its own, 0700.
+local_tmp = /tmp
 
 [connection]
 # The private key goes from the encrypted file straight into an agent that ends with the run.

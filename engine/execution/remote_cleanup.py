@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.domain.specs import AuthMethod, SshSecrets
-from engine.execution import run_directory, ssh, termination
+from engine.execution import host_keys, run_directory, ssh, termination
 from engine.execution.ssh import Access, Place
 
 NEVER_KILLED = (
@@ -51,16 +51,19 @@ def reap(
     *,
     on_message: Callable[[str], None],
 ) -> None:
-    """`clean` for a run whose supervisor is dead: opens its own way in. Only nodes with a pinned host key
-    are entered.
+    """`clean` for a run whose supervisor is dead: opens its own way in.
+
+    A node whose host key was not recorded yet is trusted on this first contact, as a run would do.
     """
-    known = {name: place for name, place in places.items() if pinned.get(name)}
+    unknown = {name: (place.address, place.port) for name, place in places.items() if not pinned.get(name)}
+    scanned = host_keys.scan_all(unknown)
+    known = dict(pinned) | {name: tuple(key.pinned for key in keys) for name, keys in scanned.items()}
     with (
         run_directory.kept(f"reap-{run_id}"[:64]) as directory,
         ssh.open_access(directory, username, secrets) as access,
     ):
-        access.pin(known, pinned)
-        clean(access, known, run_id, on_message=on_message)
+        access.pin(places, known)
+        clean(access, places, run_id, on_message=on_message)
 
 
 def _clean_node(
