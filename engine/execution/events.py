@@ -50,7 +50,8 @@ class Translator:
         if kind in _RESULT_KINDS:
             return [self._result(_RESULT_KINDS[kind], data, raw)]
         if kind in _TASK_STARTS:
-            task = self._text(data.get("name") or data.get("task"))
+            # Ansible puts the role before the name here, and nowhere else.
+            task = self._text(data.get("name")).removeprefix(f"{data.get('role')} : ")
             return [self._event(EventKind.TASK_STARTED, raw, task=task, role=self._role(data))]
         if kind == "playbook_on_play_start":
             return self.transitions(self._tracker.play_started(str(data.get("name", ""))), raw)

@@ -120,7 +120,7 @@ forks = 20
 retry_files_enabled = False
 nocows = True
 timeout = 20
-# Short: the agent's socket lies below it (such paths have about 100 characters). Each run makes its own, 0700.
+# Short: the agent's socket lies below it (such paths have about 100 characters). Every run makes its own.
 local_tmp = /tmp
 
 [connection]
