@@ -38,8 +38,10 @@ def read_manifest(path: Path) -> Manifest:
     return manifests.decode(_read(path, MANIFEST))
 
 
-def verify(path: Path, public_key: Path | None = None) -> VerifiedBundle:
+def verify(path: Path, public_key: Path | None = None, *, kubernetes: str | None = None) -> VerifiedBundle:
     """Checks the bundle at `path` with `public_key` (a PEM file; this machine's own when None).
+
+    With `kubernetes` (a version, or a minor such as `1.36`) it must be a bundle of that version.
 
     Raises:
         NotFound: there is no bundle, or no public key.
@@ -59,6 +61,7 @@ def verify(path: Path, public_key: Path | None = None) -> VerifiedBundle:
         _check_file(path, name, checksum)
     manifest = read_manifest(path)
     _check_agreement(manifest, checksums)
+    _check_version(path, manifest.kubernetes_version, kubernetes)
     return VerifiedBundle(path, hashlib.sha256(checksums_file).hexdigest(), manifest)
 
 
@@ -97,6 +100,15 @@ def _check_file(path: Path, name: str, checksum: str) -> None:
             f"{path}/{name} is not what was signed: its checksum is {actual}, expected {checksum}.",
             remedy=_AGAIN,
         )
+
+
+def _check_version(path: Path, held: str, wanted: str | None) -> None:
+    if wanted is None or wanted.removeprefix("v") in {held, held.rpartition(".")[0]}:
+        return
+    raise ArtifactRejected(
+        f"The bundle at {path} holds Kubernetes {held}, not {wanted}.",
+        remedy=f"Build the right one with `keelyard bundle build --kubernetes {wanted}`.",
+    )
 
 
 def _check_agreement(manifest: Manifest, checksums: dict[str, str]) -> None:

@@ -117,7 +117,8 @@ class JobRun:
         path = Path(self._settings.bundle) if self._settings.bundle else content.home() / "bundle"
         key = Path(self._settings.public_key) if self._settings.public_key else None
         self._say(f"Checking the bundle {path}.")
-        return artifacts.bundle(str(path), verification.verify(path, key).digest)
+        version = self._assignment.spec.components.kubernetes_version
+        return artifacts.bundle(str(path), verification.verify(path, key, kubernetes=version).digest)
 
     def _end_rest_of(self, interrupted: uuid.UUID) -> None:
         """What the interrupted run before left on the nodes ends first, or is waited for."""

@@ -12,11 +12,14 @@ from engine.execution import artifacts
 from engine.execution.artifacts import Artifacts, ArtifactsChoice
 
 
-def choose(choice: ArtifactsChoice, bundle: Path | None) -> Artifacts:
-    """What a run takes its software from. Raises NotFound or ArtifactRejected about the bundle."""
+def choose(choice: ArtifactsChoice, bundle: Path | None, *, kubernetes: str | None = None) -> Artifacts:
+    """What a run takes its software from; a bundle must hold Kubernetes version `kubernetes`.
+
+    Raises NotFound or ArtifactRejected about the bundle.
+    """
 
     def verified() -> Artifacts:
-        found = verification.verify(bundle or bundles.default_path())
+        found = verification.verify(bundle or bundles.default_path(), kubernetes=kubernetes)
         return artifacts.bundle(str(found.path.absolute()), found.digest)
 
     return artifacts.choose(choice, verified)

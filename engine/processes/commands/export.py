@@ -84,6 +84,7 @@ def _from_file(
     software = local_artifacts.choose(
         ArtifactsChoice(choice) if choice else file.artifacts,
         bundle or (Path(file.bundle) if file.bundle else None),
+        kubernetes=spec.components.kubernetes_version,
     )
     return known_nodes.complete(spec, known_nodes.load(spec.id)), secrets, software
 

@@ -82,6 +82,7 @@ def run(
     software = local_artifacts.choose(
         ArtifactsChoice(artifacts) if artifacts else file.artifacts,
         bundle or (Path(file.bundle) if file.bundle else None),
+        kubernetes=spec.components.kubernetes_version,
     )
     output = output or content.home() / "runs" / spec.name
     run_id = str(uuid.uuid4())

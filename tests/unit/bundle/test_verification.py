@@ -156,3 +156,17 @@ def test_something_else_than_a_key_is_refused(bundle: Path, tmp_path: Path) -> N
 
     with pytest.raises(ArtifactRejected, match="not an Ed25519 public key"):
         verify(bundle, other)
+
+
+@pytest.mark.parametrize("wanted", ["1.36.4", "v1.36.4", "1.36"])
+def test_a_bundle_of_the_wanted_version_is_accepted(bundle: Path, wanted: str) -> None:
+    assert verify(bundle, kubernetes=wanted).manifest.kubernetes_version == "1.36.4"
+
+
+@pytest.mark.parametrize("wanted", ["1.37.1", "1.3", "1.36.3"])
+def test_a_bundle_of_another_version_is_refused_with_the_command_that_builds_it(
+    bundle: Path, wanted: str
+) -> None:
+    with pytest.raises(ArtifactRejected, match=r"holds Kubernetes 1\.36\.4") as refused:
+        verify(bundle, kubernetes=wanted)
+    assert f"--kubernetes {wanted}" in refused.value.remedy
