@@ -90,7 +90,7 @@ class Translator:
 
     def message(self, text: str, **data: Any) -> RunEvent:
         """Something that Keelyard itself has to say."""
-        return self._event(EventKind.MESSAGE, {}, message=text, data=data)
+        return self._event(EventKind.MESSAGE, {}, message=self._text(text), data=data)
 
     def output(self, raw: Mapping[str, Any]) -> str:
         """The terminal output of an event, for the plain log."""

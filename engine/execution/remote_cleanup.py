@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.domain.specs import AuthMethod, SshSecrets
 from engine.execution import host_keys, run_directory, ssh, termination
+from engine.execution.redaction import Redactor
 from engine.execution.ssh import Access, Place
 
 NEVER_KILLED = (
@@ -18,6 +19,8 @@ NEVER_KILLED = (
     *("kubeadm", "etcdctl", "etcdutl"),
 )
 WAIT_SECONDS = 1800
+# The password is the first line of the input; where sudo does not ask for one, the line is read away.
+_SUDO_WITH_PASSWORD = "if sudo -n true 2>/dev/null; then read -r _; exec sudo -n python3 -; else exec sudo -S -p '' python3 -; fi"
 _PROGRAM = Path(__file__).with_name("remote_sweep.py")
 
 
@@ -37,9 +40,14 @@ def clean(
     """
     if not places:
         return
+    redactor = Redactor(access.secrets.values())
+
+    def tell(text: str) -> None:
+        on_message(redactor.text(text))
+
     with ThreadPoolExecutor(max_workers=min(16, len(places))) as pool:
         for name, place in places.items():
-            pool.submit(_clean_node, access, name, place, run_id, on_message, wait_seconds)
+            pool.submit(_clean_node, access, name, place, run_id, tell, wait_seconds)
 
 
 def reap(
@@ -98,7 +106,7 @@ def _remote_command(access: Access) -> tuple[str, ...]:
     if access.username == "root":
         return ("python3", "-")
     if access.secrets.auth_method is AuthMethod.PASSWORD:
-        return ("sudo", "-S", "-p", "''", "python3", "-")
+        return (_SUDO_WITH_PASSWORD,)
     return ("sudo", "-n", "python3", "-")
 
 
