@@ -168,7 +168,7 @@ class Translator:
 
     def _spoken(self, kind: str, raw: Mapping[str, Any]) -> list[RunEvent]:
         text = self._text(raw.get("stdout")).strip()
-        if not text or _RULER.search(text):
+        if not text or text == "Terminated" or _RULER.search(text):  # the shell says that after a cancel
             return []
         if kind == "error" or "ERROR" in text[:40]:
             self.errors.append(text)

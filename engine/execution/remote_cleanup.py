@@ -20,7 +20,10 @@ NEVER_KILLED = (
 )
 WAIT_SECONDS = 1800
 # The password is the first line of the input; where sudo does not ask for one, the line is read away.
-_SUDO_WITH_PASSWORD = "if sudo -n true 2>/dev/null; then read -r _; exec sudo -n python3 -; else exec sudo -S -p '' python3 -; fi"
+_SUDO_ASKED = (
+    "if sudo -n true 2>/dev/null; then read -r _; exec sudo -n python3 -; "
+    "else exec sudo -S -p '' python3 -; fi"
+)
 _PROGRAM = Path(__file__).with_name("remote_sweep.py")
 
 
@@ -106,7 +109,7 @@ def _remote_command(access: Access) -> tuple[str, ...]:
     if access.username == "root":
         return ("python3", "-")
     if access.secrets.auth_method is AuthMethod.PASSWORD:
-        return (_SUDO_WITH_PASSWORD,)
+        return (_SUDO_ASKED,)
     return ("sudo", "-n", "python3", "-")
 
 
