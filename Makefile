@@ -45,6 +45,7 @@ test-nodes-full: bundle ## every test on lab nodes
 	$(V)/pytest tests/nodes -m nodes
 
 bench: bundle ## measured ratios against baselines run in the same minute
+	@.ci/setup bench
 	$(V)/python -m tests.bench
 
 clean: ## remove .venv and caches of the checkout
