@@ -1,4 +1,7 @@
-"""Who may call a route, decided before its body is read; and which query parameters it knows."""
+"""Who may call a route, decided before its body is read; and which query parameters it knows.
+
+Guards are coroutines although they wait for nothing: Litestar runs plain functions in a thread each.
+"""
 
 from __future__ import annotations
 
@@ -18,27 +21,32 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 AnyRequest = Request[Any, Any, Any]
 
 
-def authenticated(connection: Connection, _: BaseRouteHandler) -> None:
+async def authenticated(connection: Connection, _: BaseRouteHandler) -> None:
     """Any caller with a good token."""
+    require_principal(connection)
+
+
+def require_principal(connection: Connection) -> Principal:
+    """The caller with a good token; raises Unauthenticated."""
     if connection.scope.get("user") is None:
         refused = connection.scope.get("refused_token")
         raise Unauthenticated(
             str(refused) if refused else "This request needs an access token.",
             remedy="" if refused else "Send it as: Authorization: Bearer <token>.",
         )
+    return cast("Principal", connection.scope["user"])
 
 
 def requires(permission: Permission) -> Guard:
     """A caller whose roles grant a permission."""
 
-    def guard(connection: Connection, handler: BaseRouteHandler) -> None:
-        authenticated(connection, handler)
-        permissions.require(cast("Principal", connection.scope["user"]), permission)
+    async def guard(connection: Connection, _: BaseRouteHandler) -> None:
+        permissions.require(require_principal(connection), permission)
 
     return guard
 
 
-def known_query(connection: Connection, handler: BaseRouteHandler) -> None:
+async def known_query(connection: Connection, handler: BaseRouteHandler) -> None:
     """Refuses query parameters that a route does not have: a misspelt filter must not list everything."""
     known = {
         getattr(field.kwarg_definition, "name", None) or name

@@ -43,7 +43,7 @@ async def measured(request: guards.AnyRequest) -> Response[bytes]:
     open_to = ["127.0.0.0/8", "::1/128", state.of(request.app).settings.metrics_cidrs]
     address = str(request.scope["client_address"])  # type: ignore[typeddict-item]
     if not asgi.within(address, asgi.networks(",".join(open_to))):
-        guards.authenticated(request, request.route_handler)
+        guards.require_principal(request)
     found = await measurements.counts()
     return Response(metrics.text(found.jobs, found.clusters), media_type=metrics.MEDIA_TYPE)
 

@@ -35,6 +35,7 @@ class LocalIdentityProvider:
         self._access_lifetime = timedelta(minutes=settings.access_token_expire_minutes)
         self._refresh_lifetime = timedelta(days=settings.refresh_token_expire_days)
         self._known: dict[uuid.UUID, tuple[float, Principal]] = {}
+        self._read: dict[str, tokens.Claims] = {}
 
     async def login(self, email: str, password: str, caller: Caller) -> Grant:
         """Tokens for the right password.
@@ -93,7 +94,7 @@ class LocalIdentityProvider:
 
     async def authenticate(self, access_token: str) -> Principal:
         """The principal of an access token, remembered for a few seconds; raises Unauthenticated."""
-        claims = tokens.read(self._secret_key, access_token)
+        claims = self._claims(access_token)
         remembered = self._known.get(claims.family)
         if remembered is not None and time.monotonic() - remembered[0] < MEMORY_SECONDS:
             return remembered[1]
@@ -105,6 +106,17 @@ class LocalIdentityProvider:
             self._known.clear()
         self._known[claims.family] = (time.monotonic(), principal)
         return principal
+
+    def _claims(self, access_token: str) -> tokens.Claims:
+        """The claims of a token; its signature is checked the first time, its age every time."""
+        claims = self._read.get(access_token)
+        if claims is None or claims.expired():
+            self._read.pop(access_token, None)
+            claims = tokens.read(self._secret_key, access_token)
+            if len(self._read) >= MEMORY_ENTRIES:
+                self._read.clear()
+            self._read[access_token] = claims
+        return claims
 
     async def _grant(self, account: records.Account, family: uuid.UUID, caller: Caller) -> Grant:
         refresh_token = tokens.new_refresh_token()
@@ -118,10 +130,9 @@ class LocalIdentityProvider:
                 user_agent=caller.user_agent[:200].replace("\0", ""),
             )
         )
-        claims = tokens.Claims(account.id, family)
         return Grant(
             principal=principals.of_account(account, family),
-            access_token=tokens.issue(self._secret_key, claims, self._access_lifetime),
+            access_token=tokens.issue(self._secret_key, account.id, family, self._access_lifetime),
             refresh_token=refresh_token,
             expires_in=int(self._access_lifetime.total_seconds()),
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import time
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -23,15 +24,20 @@ class Claims(msgspec.Struct, frozen=True):
 
     account_id: uuid.UUID
     family: uuid.UUID
+    expires: float  # seconds since the epoch
+
+    def expired(self) -> bool:
+        """Whether the time is past what clocks may differ by."""
+        return time.time() > self.expires + LEEWAY_SECONDS
 
 
-def issue(secret_key: str, claims: Claims, lifetime: timedelta) -> str:
+def issue(secret_key: str, account_id: uuid.UUID, family: uuid.UUID, lifetime: timedelta) -> str:
     """An access token."""
     now = datetime.now(UTC)
     payload = {
         "iss": ISSUER,
-        "sub": str(claims.account_id),
-        "sid": str(claims.family),
+        "sub": str(account_id),
+        "sid": str(family),
         "typ": ACCESS,
         "jti": secrets.token_urlsafe(12),
         "iat": now,
@@ -53,7 +59,7 @@ def read(secret_key: str, token: str) -> Claims:
         )
         if payload["typ"] != ACCESS:
             raise Unauthenticated("This is not an access token.")
-        return Claims(uuid.UUID(payload["sub"]), uuid.UUID(payload["sid"]))
+        return Claims(uuid.UUID(payload["sub"]), uuid.UUID(payload["sid"]), float(payload["exp"]))
     except jwt.ExpiredSignatureError as error:
         raise Unauthenticated(
             "The access token has expired.", remedy="Refresh it or log in again."

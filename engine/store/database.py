@@ -54,7 +54,9 @@ async def connect(url: str, *, role: str | None = RUNTIME_ROLE, maximum: int = P
     """
     DATABASE.config = connection_arguments(url, role=role)
     try:
-        await DATABASE.start_connection_pool(min_size=POOL_MINIMUM, max_size=maximum, init=prepare)
+        await DATABASE.start_connection_pool(
+            min_size=POOL_MINIMUM, max_size=maximum, init=prepare, reset=_nothing_to_reset
+        )
     except asyncpg.InvalidParameterValueError as error:
         raise ServiceUnavailable(
             f"The database has no role {role}.", remedy="Run `keelyard migrate` on it first."
@@ -91,6 +93,14 @@ async def prepare(connection: Any) -> None:
 
 
 _JSONB_VERSION = b"\x01"  # the binary format of jsonb is a version byte and the text
+
+
+async def _nothing_to_reset(_: Any) -> None:
+    """Instead of one statement after every use.
+
+    An open transaction is rolled back without it, and nothing else outlives one here: advisory locks end with
+    theirs, settings are those of the connection, and LISTEN has a connection of its own.
+    """
 
 
 def _encode(value: Any) -> bytes:

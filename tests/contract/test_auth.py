@@ -145,8 +145,10 @@ async def test_only_an_unexpired_access_token_of_ours_is_one(api: Api) -> None:
     bad = {
         "garbage": "nix",
         "refresh": granted["refresh_token"],
-        "foreign": tokens.issue("another-key", claims, timedelta(minutes=5)),
-        "expired": tokens.issue(api.settings.secret_key, claims, timedelta(minutes=-5)),
+        "foreign": tokens.issue("another-key", claims.account_id, claims.family, timedelta(minutes=5)),
+        "expired": tokens.issue(
+            api.settings.secret_key, claims.account_id, claims.family, timedelta(minutes=-5)
+        ),
         "type": jwt.encode(payload | {"typ": "refresh"}, key, algorithm="HS256"),
         "issuer": jwt.encode(payload | {"iss": "other"}, key, algorithm="HS256"),
         "unsigned": jwt.encode(payload, "", algorithm="none"),
