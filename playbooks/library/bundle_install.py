@@ -36,8 +36,8 @@ options:
     default: ""
 """
 
+import hashlib
 import os
-import shutil
 import tarfile
 import tempfile
 
@@ -87,36 +87,42 @@ def is_imported(archive, present, record):
     return all(present.get(reference) == known["images"].get(reference) for reference in archive["images"])
 
 
-def verified(module, directory, sources, wanted):
+def verified(module, directory, digests, wanted):
     """Ends the task unless SHA256SUMS is the signed one and everything that was sent matches it."""
-    listing = os.path.join(directory, "SHA256SUMS")
-    if sha256(listing) != module.params["digest"]:
+    if digests["SHA256SUMS"] != module.params["digest"]:
         module.fail_json(
             msg="SHA256SUMS arrived changed: its digest is not the one that was signed. Nothing was installed. "
             "Run `keelyard bundle verify` on the bundle and retry."
         )
-    with open(listing, encoding="utf-8") as stream:
+    with open(os.path.join(directory, "SHA256SUMS"), encoding="utf-8") as stream:
         sums = {path.strip().lstrip("*"): digest for digest, path in (line.split(None, 1) for line in stream)}
-    for source in sources:
-        got = sha256(os.path.join(directory, source))
-        if got != sums.get(source) or got != wanted[source]:
+    for source, expected in wanted.items():
+        if digests[source] != sums.get(source) or digests[source] != expected:
             module.fail_json(
                 msg="%s arrived with checksum %s where the bundle's signed list says %s. Nothing was installed. "
                 "Run `keelyard bundle verify` on the bundle, copy it again if that fails, and retry."
-                % (source, got, sums.get(source))
+                % (source, digests[source], sums.get(source))
             )
 
 
+def take(stream, target):
+    """Writes a stream to a file; returns the SHA-256 of what was written."""
+    digest = hashlib.sha256()
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    with open(target, "wb") as sink:
+        for block in iter(lambda: stream.read(1 << 20), b""):
+            digest.update(block)
+            sink.write(block)
+    return digest.hexdigest()
+
+
 def unpack(module, staged, sources, directory):
-    """Takes the expected plain files out of the archive and nothing else."""
+    """Takes the expected plain files out of the archive and nothing else; returns their checksums."""
     try:
-        with tarfile.open(staged) as archive:
+        with tarfile.open(staged, "r:") as archive:
             members = {member.name: member for member in archive.getmembers() if member.isfile()}
-            for source in ["SHA256SUMS", *sources]:
-                target = os.path.join(directory, source)
-                os.makedirs(os.path.dirname(target), exist_ok=True)
-                with open(target, "wb") as sink:
-                    shutil.copyfileobj(archive.extractfile(members[source]), sink, 1 << 20)
+            names = ["SHA256SUMS", *sources]
+            return {name: take(archive.extractfile(members[name]), os.path.join(directory, name)) for name in names}
     except (KeyError, tarfile.TarError) as reason:
         module.fail_json(msg="What was sent from the bundle is incomplete (%s). Retry." % reason)
     except OSError as reason:
@@ -182,9 +188,10 @@ def main():
         module.exit_json(changed=bool(missing), missing=missing)
     os.makedirs(STAGING, mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=STAGING, prefix="staging-") as directory:
-        unpack(module, staged, missing, directory)
+        digests = unpack(module, staged, missing, directory)
         os.unlink(staged)
-        verified(module, directory, missing, {item["source"]: item["sha256"] for item in files + archives})
+        expected = {item["source"]: item["sha256"] for item in absent_files + absent_archives}
+        verified(module, directory, digests, expected)
         for item in absent_files:
             install(module, item, directory, owned)
         owned.save()

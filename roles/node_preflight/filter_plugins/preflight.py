@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import ipaddress
+from pathlib import Path
 
 
 def _problem(node, check, problem, remedy, severity="error"):
@@ -93,6 +95,14 @@ def _bundle(settings):
         yield _problem("cluster", "artifacts", f"the bundle at {settings['bundle_path']} {what}", remedy)
 
 
+def bundle_digest(path):
+    """SHA-256 of a bundle's SHA256SUMS, empty when it cannot be read."""
+    try:
+        return hashlib.sha256((Path(path) / "SHA256SUMS").read_bytes()).hexdigest() if path else ""
+    except OSError:
+        return ""
+
+
 def preflight_peers(hosts, hostvars, self_name, ports):
     """The other nodes that were inspected, with the address and the ports to probe."""
     peers = []
@@ -152,4 +162,9 @@ class FilterModule:
 
     def filters(self):
         """Filter name → function."""
-        return {"preflight_report": preflight_report, "preflight_text": preflight_text, "preflight_peers": preflight_peers}
+        return {
+            "bundle_digest": bundle_digest,
+            "preflight_peers": preflight_peers,
+            "preflight_report": preflight_report,
+            "preflight_text": preflight_text,
+        }
