@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 from ansible.plugins.action import ActionBase
@@ -19,14 +20,19 @@ def leave(path, content, mode):
 
 
 class ActionModule(ActionBase):
-    """`files`: a list of path, content and mode (default 0600). Never reports a change: the nodes are what changes."""
+    """`files`: a list of path, content and mode (default 0600). `discard`: directories of the run to remove.
 
-    _VALID_ARGS = frozenset({"files"})
+    Never reports a change: the nodes are what changes.
+    """
+
+    _VALID_ARGS = frozenset({"files", "discard"})
     _requires_connection = False
 
     def run(self, tmp=None, task_vars=None):
         """Writes the files."""
         result = super().run(tmp, task_vars)
-        for item in self._task.args["files"]:
+        for directory in self._task.args.get("discard") or []:
+            shutil.rmtree(directory, ignore_errors=True)
+        for item in self._task.args.get("files") or []:
             leave(Path(item["path"]), item["content"], int(item.get("mode", "0600"), 8))
         return {**result, "changed": False}
