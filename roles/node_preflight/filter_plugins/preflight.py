@@ -14,7 +14,7 @@ def _problem(node, check, problem, remedy, severity="error"):
 
 def _outcome(node, result):
     """Problems of a node whose inspection did not come back."""
-    message = " ".join(str(result.get("msg", "no answer")).split())[:400]
+    message = " ".join(str(result.get("msg", "no answer")).split()).removeprefix("Task failed: ")[:400]
     if result.get("unreachable"):
         return [
             _problem(
@@ -157,6 +157,12 @@ def preflight_text(report, severity="error"):
     ]
 
 
+def preflight_message(report):
+    """What the failing task says: how many problems, then each on a line of its own."""
+    lines = preflight_text(report)
+    return "\n".join([f"{len(lines)} problem(s) must be mended first; nothing was changed.", *lines])
+
+
 class FilterModule:
     """Registers the filters."""
 
@@ -164,6 +170,7 @@ class FilterModule:
         """Filter name → function."""
         return {
             "bundle_digest": bundle_digest,
+            "preflight_message": preflight_message,
             "preflight_peers": preflight_peers,
             "preflight_report": preflight_report,
             "preflight_text": preflight_text,

@@ -30,7 +30,7 @@ import urllib.request
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import IDENTITY, PATH, read_json
-from ansible.module_utils.keelyard_net import listen
+from ansible.module_utils.keelyard_net import end_listeners, listen
 
 OS_TYPES = {
     "debian12": ("debian", "12"),
@@ -252,6 +252,7 @@ def main():
         supports_check_mode=True,
     )
     wanted, found, facts = module.params["wanted"], Findings(), {}
+    end_listeners()
     check_clock(found, wanted, facts)
     check_system(found, wanted, facts)
     check_resources(found, wanted, facts)

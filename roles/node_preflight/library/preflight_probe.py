@@ -18,16 +18,13 @@ options:
     type: int
     default: 1500
   release:
-    description: Process id of this node's listener, to end it; 0 probes instead.
-    type: int
-    default: 0
+    description: End this node's listeners instead of probing.
+    type: bool
+    default: false
 """
 
-import os
-import signal
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.keelyard_net import ask, connect
+from ansible.module_utils.keelyard_net import ask, connect, end_listeners
 
 
 def problem(check, text, remedy):
@@ -67,28 +64,18 @@ def probe_udp(peer, mtu):
             )
 
 
-def release(process):
-    """Ends this node's listener, and nothing else that may have got its process id since."""
-    try:
-        with open("/proc/%d/cmdline" % process, "rb") as stream:
-            if b"python" in stream.read() and os.getsid(process) == process:
-                os.kill(process, signal.SIGKILL)
-    except OSError:
-        return
-
-
 def main():
     """Entry point."""
     module = AnsibleModule(
         argument_spec={
             "peers": {"type": "list", "elements": "dict", "default": []},
             "mtu": {"type": "int", "default": 1500},
-            "release": {"type": "int", "default": 0},
+            "release": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )
     if module.params["release"]:
-        release(module.params["release"])
+        end_listeners()
         module.exit_json(changed=False)
     problems = []
     for peer in module.params["peers"]:
