@@ -15,9 +15,24 @@ def gathered(hosts, hostvars, name):
     return found
 
 
-def outcomes(hosts, hostvars, name):
-    """Host → its registered result, unreachable and failed ones included."""
-    return {host: hostvars[host].get(name) or {"msg": "was not asked"} for host in hosts if host in hostvars}
+def outcomes(hosts, hostvars, name, otherwise=""):
+    """Host → its registered result, unreachable and failed ones included; where the task was skipped, that of another one."""
+    found = {}
+    for host in (host for host in hosts if host in hostvars):
+        result = hostvars[host].get(name) or {"msg": "was not asked"}
+        if otherwise and result.get("skipped"):
+            result = hostvars[host].get(otherwise) or result
+        found[host] = result
+    return found
+
+
+def addresses(hosts, hostvars, name):
+    """Host → its address in the nodes' network: the discovered one, or where Keelyard reaches it while it does not answer."""
+    return {
+        host: (hostvars[host].get(name) or {}).get("address") or hostvars[host].get("ansible_host", host)
+        for host in hosts
+        if host in hostvars
+    }
 
 
 def choose_leader(control_planes, discovered, cluster_id):
@@ -61,6 +76,7 @@ class FilterModule:
     def filters(self):
         """Filter name → function."""
         return {
+            "addresses": addresses,
             "gathered": gathered,
             "outcomes": outcomes,
             "choose_leader": choose_leader,

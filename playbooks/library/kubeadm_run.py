@@ -34,7 +34,9 @@ options:
     default: false
 """
 
+import fcntl
 import os
+import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import PATH, journal, redact, tail, write_text
@@ -52,6 +54,29 @@ def run(module, *arguments):
     return code, redact((out + "\n" + err).strip())
 
 
+def alone(module):
+    """Waits until no other kubeadm of ours runs, such as one whose run was killed on the controller; returns the lock."""
+    lock = open("/run/keelyard-kubeadm.lock", "w")
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except OSError:
+            time.sleep(1)
+    module.fail_json(msg="Another kubeadm has been running on this node for 5 minutes. Wait for it or end it, then retry.")
+
+
+def phases_to_skip(module):
+    """The phases that are left out. An init that died is taken up again: kubeadm keeps the certificates and files that are
+    there, only its check for an empty node would object to them.
+    """
+    skip = list(module.params["skip_phases"])
+    if module.params["verb"] == "init" and os.path.exists("/etc/kubernetes/admin.conf"):
+        skip.append("preflight")
+    return skip
+
+
 def main():
     """Entry point."""
     module = AnsibleModule(
@@ -67,6 +92,7 @@ def main():
     verb, config = module.params["verb"], module.params["config"]
     if module.check_mode:
         module.exit_json(changed=True)
+    lock = alone(module)
     try:
         if module.params["content"]:
             write_text(config, module.params["content"], 0o600)
@@ -74,8 +100,9 @@ def main():
         if code:
             module.fail_json(msg="kubeadm does not accept %s:\n%s" % (config, tail(output)), output=output)
         arguments = [verb, "--config", config]
-        if module.params["skip_phases"]:
-            arguments += ["--skip-phases", ",".join(module.params["skip_phases"])]
+        skip = phases_to_skip(module)
+        if skip:
+            arguments += ["--skip-phases", ",".join(skip)]
         code, output = run(module, *arguments)
         if code:
             module.fail_json(
@@ -85,6 +112,7 @@ def main():
             )
         module.exit_json(changed=True, output=output)
     finally:
+        lock.close()
         if module.params["remove_config"] and os.path.exists(config):
             os.unlink(config)
 

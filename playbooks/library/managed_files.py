@@ -18,6 +18,11 @@ options:
     type: list
     elements: str
     default: []
+  adopt:
+    description: Files that another task wrote for Keelyard, to be recorded as its own.
+    type: list
+    elements: str
+    default: []
   absent:
     description: Paths that must not exist.
     type: list
@@ -90,6 +95,7 @@ def main():
         argument_spec={
             "files": {"type": "list", "elements": "dict", "default": []},
             "directories": {"type": "list", "elements": "str", "default": []},
+            "adopt": {"type": "list", "elements": "str", "default": []},
             "absent": {"type": "list", "elements": "str", "default": []},
             "record": {"type": "bool", "default": True},
         },
@@ -104,6 +110,8 @@ def main():
     diffs += [remove(path, owned, module.check_mode) for path in module.params["absent"]]
     diffs = [diff for diff in diffs if diff]
     if owned is not None and not module.check_mode:
+        for path in module.params["adopt"]:
+            owned.put(path, kind="file")
         owned.save()
     module.exit_json(changed=bool(diffs or missing), changed_files=[diff["after_header"] for diff in diffs], diff=diffs)
 

@@ -29,6 +29,7 @@ class Yard:
         self.output.mkdir(mode=0o700)
         self.control_plane, self.worker = (node.name for node in running.nodes[:2])
         self.addresses = {node.name: node.address for node in running.nodes}
+        self.user = "root"
         self.variables: dict[str, Any] = {
             "keelyard_kubernetes_version": catalogue.DEFAULT.kubernetes,
             "keelyard_versions": catalogue.DEFAULT.versions(),
@@ -45,7 +46,7 @@ class Yard:
         }
 
     def inventory(self) -> dict[str, Any]:
-        return lab.inventory(self.lab.name, 1, connect=True, variables=self.variables)
+        return lab.inventory(self.lab.name, 1, connect=True, variables=self.variables, user=self.user)
 
     def command(self, playbook: str, *arguments: str, inventory: dict[str, Any] | None = None) -> list[str]:
         path = self.output.parent / "inventory.json"

@@ -134,7 +134,7 @@ def test_the_routes_script_leaves_the_own_node_out():
         "routes.sh.j2",
         cni_bridge_ranges={"n1": "10.244.0.0/24", "n2": "10.244.1.0/24"},
         inventory_hostname="n1",
-        keelyard_discovered={"n2": {"address": "192.0.2.12"}},
+        cni_addresses={"n2": "192.0.2.12"},
     )
 
     assert text.splitlines()[-1] == "ip route replace 10.244.1.0/24 via 192.0.2.12"
