@@ -29,6 +29,7 @@ options:
     default: ""
 """
 
+import glob
 import os
 import socket
 import time
@@ -80,12 +81,23 @@ def settle_future(paths):
             os.utime(path, (now, now))
 
 
+def drop_ins(name):
+    """The drop-ins that lie on disk. systemd's own NeedDaemonReload overlooks those in a directory that is new to it."""
+    return glob.glob("/etc/systemd/system/%s.d/*.conf" % name)
+
+
+def changed_on_disk(name, unit):
+    """Whether systemd works with another unit than the one on disk."""
+    known = {path for path in unit.get("DropInPaths", "").split() if path.startswith("/etc/systemd/system/%s.d/" % name)}
+    return unit.get("NeedDaemonReload") == "yes" or known != set(drop_ins(name))
+
+
 def reasons(unit, paths, may_run):
     """Why something has to be done to a unit, in words; empty when it is as it should be."""
     found = []
     if unit.get("UnitFileState") not in ("enabled", "static", "indirect", "alias", "generated"):
         found.append("not enabled")
-    if unit.get("NeedDaemonReload") == "yes":
+    if unit.get("changed_on_disk"):
         found.append("its unit changed on disk")
     if may_run and unit.get("ActiveState") != "active":
         found.append("not running")
@@ -157,8 +169,9 @@ def main():
         if module.check_mode:
             module.exit_json(changed=True, reasons=["not installed yet"])
         fail(module, name, "is not a loadable unit (%s)" % unit.get("LoadState"), "")
+    unit["changed_on_disk"] = changed_on_disk(name, unit)
     may_run = not needs or os.path.exists(needs)
-    paths = [unit.get("FragmentPath", ""), *unit.get("DropInPaths", "").split(), *module.params["configs"]]
+    paths = [unit.get("FragmentPath", ""), *unit.get("DropInPaths", "").split(), *drop_ins(name), *module.params["configs"]]
     found = reasons(unit, [path for path in paths if path], may_run)
     if found and not module.check_mode:
         settle_future([path for path in paths if path])

@@ -161,7 +161,7 @@ def test_each_phase_alone_changes_nothing_on_a_healthy_cluster(yard, phase):
 def test_what_was_damaged_is_mended_by_its_own_task_and_restart_alone(yard, phase, damage, mended):
     yard.on(yard.control_plane, damage)
 
-    run = yard.play("--tags", phase)
+    run = yard.play("--tags", phase, "--limit", yard.control_plane)
 
     run.assert_healthy()
     assert run.changed == {(yard.control_plane, task) for task in mended}

@@ -146,10 +146,26 @@ def test_a_service_older_than_its_configuration_is_told_from_a_fresh_one(tmp_pat
 
 def test_reasons_for_a_restart_are_told_in_words():
     code = module("fresh_service")
-    unit = {"UnitFileState": "disabled", "ActiveState": "inactive", "NeedDaemonReload": "yes"}
+    unit = {"UnitFileState": "disabled", "ActiveState": "inactive", "changed_on_disk": True}
 
     assert code.reasons(unit, [], may_run=True) == ["not enabled", "its unit changed on disk", "not running"]
     assert code.reasons({"UnitFileState": "enabled", "ActiveState": "inactive"}, [], may_run=False) == []
+
+
+@pytest.mark.parametrize(
+    ("unit", "on_disk", "expected"),
+    [
+        ({"NeedDaemonReload": "yes"}, [], True),
+        ({"NeedDaemonReload": "no", "DropInPaths": ""}, ["/etc/systemd/system/a.service.d/1.conf"], True),
+        ({"DropInPaths": "/etc/systemd/system/a.service.d/1.conf"}, [], True),
+        ({"DropInPaths": "/usr/lib/systemd/system/service.d/x.conf"}, [], False),
+    ],
+)
+def test_a_unit_that_changed_on_disk_is_noticed(monkeypatch, unit, on_disk, expected):
+    code = module("fresh_service")
+    monkeypatch.setattr(code, "drop_ins", lambda _: on_disk)
+
+    assert code.changed_on_disk("a.service", unit) is expected
 
 
 def test_every_token_of_ours_is_found_in_kubeadms_list(monkeypatch):
