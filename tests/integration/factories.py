@@ -6,6 +6,7 @@ import uuid
 
 from cryptography.fernet import Fernet
 
+from engine.domain import catalogue
 from engine.domain.specs import AuthMethod, Components, SshSecrets, Topology
 from engine.domain.statuses import JobType, NodeRole, OsType
 from engine.services.encryption import Cipher
@@ -26,10 +27,13 @@ async def cluster(name: str = "", *, node_names: tuple[str, ...] = NODES) -> rec
         spec=records.ClusterSettings(
             topology=Topology(ha=False, control_plane_count=1, worker_count=len(node_names) - 1),
             components=Components(
-                kubernetes_version="1.36.1", cni="flannel", ingress="none", runtime="containerd"
+                kubernetes_version=catalogue.DEFAULT.kubernetes,
+                cni="flannel",
+                ingress="none",
+                runtime="containerd",
             ),
         ),
-        kubernetes_version="1.36.1",
+        kubernetes_version=catalogue.DEFAULT.kubernetes,
         created_by=None,
         created_by_email="operator@example.com",
     )
