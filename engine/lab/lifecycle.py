@@ -15,7 +15,7 @@ import msgspec
 
 from engine import content
 from engine.domain import errors
-from engine.lab import network, records
+from engine.lab import network, records, watches
 from engine.lab.play import Narrate, play, script
 
 #: Inotify instances that a node of a cluster holds, rounded up; the kernel counts them machine-wide.
@@ -74,17 +74,17 @@ def up(
     _check_system(system)
     with records.locked(records.directory(name)):
         lab = _record(name, nodes, system)
-        play(
-            _identity(name)
-            | {
-                "lab_node_gateway": f"{_host(lab, network.GATEWAY)}/24",
-                "lab_node_system": lab.system,
-                "lab_node_image_directory": str(content.cache() / "lab"),
-                "lab_node_mirror": mirror or os.environ.get("KEELYARD_DEBIAN_MIRROR", ""),
-                "lab_node_nodes": [{"name": node.name, "address": node.address} for node in lab.nodes],
-            },
-            narrate,
-        )
+        variables = _identity(name) | {
+            "lab_node_gateway": f"{_host(lab, network.GATEWAY)}/24",
+            "lab_node_system": lab.system,
+            "lab_node_image_directory": str(content.cache() / "lab"),
+            "lab_node_mirror": mirror or os.environ.get("KEELYARD_DEBIAN_MIRROR", ""),
+            "lab_node_nodes": [{"name": node.name, "address": node.address} for node in lab.nodes],
+        }
+        try:
+            play(variables, narrate)
+        except errors.RunFailed as error:
+            raise errors.RunFailed(error.message, remedy=watches.remedy()) from error
         running = _pids(name)
         for node in lab.nodes:
             node.pid = running.get(node.name)
