@@ -14,6 +14,9 @@ from engine import content, lab
 from tests.bench.figures import BenchNotPossible
 
 NODES = 2
+INSTANCES = (
+    50  # of inotify: what two nodes with Kubernetes take; where they run out, pods fail and start again
+)
 
 
 @contextlib.contextmanager
@@ -25,10 +28,24 @@ def two_nodes(name: str) -> Iterator[lab.Lab]:
     if sys.platform != "linux" or os.geteuid() != 0:
         raise BenchNotPossible("Lab nodes need root on a Linux machine.")
     lab.down(name)
+    _check_inotify()
     try:
         yield lab.up(name, nodes=NODES)
     finally:
         lab.down(name)
+
+
+def _check_inotify() -> None:
+    limit = int(Path("/proc/sys/fs/inotify/max_user_instances").read_text())
+    taken = 0
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            taken += str(link.readlink()) == "anon_inode:inotify"
+    if limit - taken < INSTANCES:
+        raise BenchNotPossible(
+            f"Two more nodes need about {INSTANCES} inotify instances, {limit - taken} of {limit} are free: "
+            "end other labs, or raise fs.inotify.max_user_instances."
+        )
 
 
 def request(name: str, version: str, cluster_name: str | None = None) -> dict[str, Any]:
