@@ -15,10 +15,9 @@ from engine import content, lab
 from tests.bench.figures import BenchNotPossible
 
 NODES = 2
-INSTANCES = (
-    50  # of inotify: what two nodes with Kubernetes take; where they run out, pods fail and start again
+#: Of inotify, which two nodes with Kubernetes take; where they run out, pods fail and start again.
+INSTANCES = 45
 WAIT_SECONDS = 300
-)
 
 
 @contextlib.contextmanager
