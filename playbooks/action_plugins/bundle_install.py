@@ -1,4 +1,7 @@
-"""Controller half of `bundle_install`: asks the node what it lacks, sends that in one archive, has it checked and installed."""
+"""Controller half of `bundle_install`: asks the node what it lacks, sends that, has it checked and installed.
+
+Big files go as they are, since packing them would write hundreds of megabytes twice more; the many small ones go in one archive.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from pathlib import Path
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+
+BIG = 8 << 20  # bytes from which a file travels by itself
 
 
 def sums_of(bundle, digest):
@@ -93,15 +98,19 @@ class ActionModule(ActionBase):
 
     def _send(self, bundle, sources, wanted, task_vars):
         configured = self._task.args.get("workspace")
+        big = [source for source in sources if (bundle / source).stat().st_size >= BIG]
+        small = [source for source in sources if source not in big]
         with tempfile.TemporaryDirectory(prefix="keelyard-") as scratch:
             workspace = Path(configured or scratch)
             workspace.mkdir(mode=0o700, parents=True, exist_ok=True)
-            archive = pack(bundle, sources, workspace)
-            if not self._connection._shell.tmpdir:
+            shell = self._connection._shell
+            if not shell.tmpdir:
                 self._make_tmp_path()
-            staged = self._connection._shell.join_path(self._connection._shell.tmpdir, "bundle.tar")
+            staged = shell.tmpdir
             try:
-                self._transfer_file(str(archive), staged)
+                self._transfer_file(str(pack(bundle, small, workspace)), shell.join_path(staged, "bundle.tar"))
+                for source in big:
+                    self._transfer_file(str(bundle / source), shell.join_path(staged, source.replace("/", "__")))
                 return self._call({**wanted, "staged": staged}, task_vars)
             finally:
-                self._remove_tmp_path(self._connection._shell.tmpdir)
+                self._remove_tmp_path(staged)

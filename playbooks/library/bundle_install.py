@@ -7,8 +7,8 @@ DOCUMENTATION = r"""
 module: bundle_install
 short_description: Install files and container images from a verified bundle
 description: >-
-  Compares what is installed with the bundle's checksums, and installs from one archive what differs. The archive's SHA256SUMS
-  must have the digest whose signature the controller verified, and every file must match it before any of them is used.
+  Compares what is installed with the bundle's checksums, and installs what differs from what was sent. The SHA256SUMS that came
+  along must have the digest whose signature the controller verified, and every file must match it before any of them is used.
 options:
   bundle:
     description: Directory of the bundle on the controller (read by the controller half).
@@ -31,13 +31,14 @@ options:
     description: Directory on the controller for the archives of a run (read by the controller half).
     type: str
   staged:
-    description: Path of the archive on the node; set by the controller half.
+    description: Directory on the node with what was sent; set by the controller half.
     type: str
     default: ""
 """
 
 import hashlib
 import os
+import shutil
 import tarfile
 import tempfile
 
@@ -116,17 +117,29 @@ def take(stream, target):
     return digest.hexdigest()
 
 
-def unpack(module, staged, sources, directory):
-    """Takes the expected plain files out of the archive and nothing else; returns their checksums."""
+def receive(module, staged, sources, directory):
+    """Brings what was sent into a directory of root's own: SHA256SUMS and small files out of the archive, big files as they are.
+
+    Takes the expected plain files and nothing else; returns their checksums.
+    """
+    digests = {}
     try:
-        with tarfile.open(staged, "r:") as archive:
+        with tarfile.open(os.path.join(staged, "bundle.tar"), "r:") as archive:
             members = {member.name: member for member in archive.getmembers() if member.isfile()}
-            names = ["SHA256SUMS", *sources]
-            return {name: take(archive.extractfile(members[name]), os.path.join(directory, name)) for name in names}
+            for name in ["SHA256SUMS", *sources]:
+                target, alone = os.path.join(directory, name), os.path.join(staged, name.replace("/", "__"))
+                if os.path.isfile(alone):
+                    os.makedirs(os.path.dirname(target), exist_ok=True)
+                    shutil.move(alone, target)
+                    os.chown(target, os.geteuid(), os.getegid())
+                    digests[name] = sha256(target)
+                else:
+                    digests[name] = take(archive.extractfile(members[name]), target)
     except (KeyError, tarfile.TarError) as reason:
         module.fail_json(msg="What was sent from the bundle is incomplete (%s). Retry." % reason)
     except OSError as reason:
         module.fail_json(msg="Unpacking the bundle failed: %s. Free some space under /var/lib and retry." % reason)
+    return digests
 
 
 def install(module, item, directory, owned):
@@ -188,8 +201,7 @@ def main():
         module.exit_json(changed=bool(missing), missing=missing)
     os.makedirs(STAGING, mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=STAGING, prefix="staging-") as directory:
-        digests = unpack(module, staged, missing, directory)
-        os.unlink(staged)
+        digests = receive(module, staged, missing, directory)
         expected = {item["source"]: item["sha256"] for item in absent_files + absent_archives}
         verified(module, directory, digests, expected)
         for item in absent_files:

@@ -142,14 +142,19 @@ def kill_before(yard: Yard, task: str, *arguments: str) -> None:
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    seen = ""
+    seen, answered = "", ""
     try:
         while character := process.stdout.read(1):
             seen += character
-            if seen.endswith("(N)o/(y)es/(c)ontinue: "):
-                if task in seen.rpartition("Perform task: ")[2]:
-                    return
-                process.stdin.write("y\n")
+            if not seen.endswith("(N)o/(y)es/(c)ontinue: "):
+                continue
+            asked = seen.rpartition("Perform task: ")[2]
+            if asked == answered:
+                continue  # Ansible repeats each question as a heading once it is answered
+            if task in asked:
+                return
+            answered = asked
+            process.stdin.write("y\n")
         raise AssertionError(f"{task} was never reached:\n{seen[-2000:]}")
     finally:
         family = psutil.Process(process.pid).children(recursive=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -88,7 +89,8 @@ def test_a_firewall_without_kubernetes_is_left_alone():
 def sent(tmp_path, files, sums=None):
     """An archive as the controller sends it."""
     listing = sums or "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in files.items())
-    path = tmp_path / "bundle.tar"
+    path = tmp_path / "sent" / "bundle.tar"
+    path.parent.mkdir(exist_ok=True)
     with tarfile.open(path, "w") as archive:
         for name, data in {"SHA256SUMS": listing.encode(), **files}.items():
             member = tarfile.TarInfo(name)
@@ -102,7 +104,7 @@ def check(tmp_path, archive, digest, wanted):
     inside = tmp_path / "staging"
     inside.mkdir()
     fake = Module(digest=digest)
-    digests = code.unpack(fake, str(archive), sorted(wanted), str(inside))
+    digests = code.receive(fake, str(archive.parent), sorted(wanted), str(inside))
     code.verified(fake, str(inside), digests, wanted)
 
 
@@ -110,6 +112,18 @@ def test_a_sound_archive_is_accepted(tmp_path):
     archive, digest = sent(tmp_path, {"bin/kubelet": b"real"})
 
     check(tmp_path, archive, digest, {"bin/kubelet": hashlib.sha256(b"real").hexdigest()})
+
+
+@pytest.mark.parametrize(("content", "accepted"), [(b"real", True), (b"evil", False)])
+def test_a_big_file_that_travels_by_itself_is_checked_like_the_others(tmp_path, content, accepted):
+    sums = f"{hashlib.sha256(b'real').hexdigest()}  images/node.tar\n"
+    archive, digest = sent(tmp_path, {}, sums)
+    (archive.parent / "images__node.tar").write_bytes(content)
+    wanted = {"images/node.tar": hashlib.sha256(b"real").hexdigest()}
+
+    refusal = pytest.raises(Refused, match=r"images/node\.tar arrived with")
+    with contextlib.nullcontext() if accepted else refusal:
+        check(tmp_path, archive, digest, wanted)
 
 
 def test_a_file_swapped_together_with_its_checksum_is_refused(tmp_path):
