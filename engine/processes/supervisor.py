@@ -7,7 +7,6 @@ since arguments and environment can be read by others.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import enum
 import os
 import signal
@@ -42,7 +41,6 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     encryption_key: str
     artifacts: ArtifactSettings
-    lock: int  # inherited file descriptor, see run_lock
     patience_seconds: float = 150.0  # without a database; shorter than a lease
 
     def __repr__(self) -> str:
@@ -70,7 +68,6 @@ class Supervisor:
 
     async def run(self) -> int:
         """Do the job; returns the exit code: 0 when its end is in the database."""
-        os.set_inheritable(self._orders.lock, False)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, self._stop, Cause.STOPPED)
@@ -202,8 +199,9 @@ async def _in_own_thread(run: JobRun) -> runs.RunResult:
     return await done
 
 
-def supervise(orders: Orders) -> int:
+def supervise(orders: Orders, lock: int) -> int:
     """Run a supervisor to its end in this process."""
-    with contextlib.suppress(KeyboardInterrupt):
+    try:
         return asyncio.run(Supervisor(orders).run())
-    return 1
+    finally:
+        os.close(lock)  # from here on this process counts as dead

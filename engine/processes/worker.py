@@ -13,12 +13,10 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import time
 import uuid
 
 import asyncpg
-import msgspec
 import procrastinate
 import psycopg
 import structlog
@@ -27,6 +25,7 @@ from procrastinate.exceptions import ConnectorException
 from engine import content
 from engine.processes import burial, embedded_postgresql, run_lock
 from engine.processes.job_run import ArtifactSettings
+from engine.processes.standby import Standby
 from engine.processes.supervisor import Orders
 from engine.services import runs
 from engine.services.encryption import Cipher
@@ -37,8 +36,7 @@ POLL_SECONDS = 0.5  # of the queue, when a notification was missed
 SWEEP_SECONDS = 1.0
 LOST_TRIGGER_SECONDS = 3.0  # a job that is due and older than this needs no trigger
 HOUSEKEEPING_SECONDS = 3600.0
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "TMPDIR")
-_PASSED_ON_PREFIX = "KEELYARD_"
+STANDBY_SECONDS = 5.0
 _LOST = (*database.CONNECTION_ERRORS, asyncpg.PostgresError, psycopg.Error, ConnectorException)
 _LOG = structlog.get_logger(__name__)
 
@@ -54,6 +52,7 @@ class Worker:
         self._name = _identity()
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._starting = asyncio.Lock()
+        self._standby = Standby()
         self._look = asyncio.Event()  # something happened: sweep at once
 
     async def run(self) -> None:
@@ -63,6 +62,7 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, stopping.set)
         await database.connect(self._url)
+        self._standby.prepare()
         tasks = [
             asyncio.create_task(coroutine)
             for coroutine in (
@@ -82,10 +82,18 @@ class Worker:
             for task in (stopped, *tasks):
                 task.cancel()
             await asyncio.gather(stopped, *tasks, return_exceptions=True)
+            async with self._starting:
+                self._standby.dismiss()
             await database.close()
 
     async def start(self, job_id: uuid.UUID) -> bool:
-        """Claim a job and start its supervisor; False when it is not to be started here and now."""
+        """Claim a job and start its supervisor; False when it is not to be started here and now.
+
+        A worker that is ended meanwhile finishes this first: a claimed job gets its supervisor.
+        """
+        return await asyncio.shield(self._start(job_id))
+
+    async def _start(self, job_id: uuid.UUID) -> bool:
         async with self._starting:
             if len(await jobs.running_of_worker(self._name)) >= self._concurrency:
                 return False
@@ -96,12 +104,12 @@ class Worker:
                 attempt = await runs.claim(job_id, self._name)
                 if attempt is None:
                     return False
-                await self._spawn(job_id, attempt, lock)
+                await self._launch(job_id, attempt, lock)
             finally:
                 os.close(lock)
         return True
 
-    async def _spawn(self, job_id: uuid.UUID, attempt: int, lock: int) -> None:
+    async def _launch(self, job_id: uuid.UUID, attempt: int, lock: int) -> None:
         orders = Orders(
             job_id=job_id,
             attempt=attempt,
@@ -112,18 +120,18 @@ class Worker:
                 self._settings.keelyard_bundle,
                 self._settings.keelyard_bundle_public_key,
             ),
-            lock=lock,
         )
         try:
-            child = start_supervisor(orders)
+            child = self._standby.launch(orders, lock)
         except OSError as error:  # no process, or it died at once
-            await runs.mark_interrupted(
-                job_id, attempt, f"No supervisor could be started: {error}.", self._cipher
-            )
+            reason = f"No supervisor could be started: {error}."
+            await runs.mark_interrupted(job_id, attempt, reason, self._cipher)
             return
         self._watch(child)
         await jobs.set_supervisor(job_id, attempt, child.pid)
-        _LOG.info("A supervisor was started.", job_id=str(job_id), pid=child.pid)
+        _LOG.info("A supervisor has the job.", job_id=str(job_id), pid=child.pid)
+        # The next one is loaded when this run's own start is over.
+        asyncio.get_running_loop().call_later(STANDBY_SECONDS, self._standby.prepare)
 
     def _watch(self, child: subprocess.Popen[bytes]) -> None:
         """Collect a child the moment it ends, and look what it left."""
@@ -226,32 +234,3 @@ def _identity() -> str:
         os.link(scratch, path)
     scratch.unlink()
     return path.read_text().strip()
-
-
-def start_supervisor(orders: Orders) -> subprocess.Popen[bytes]:
-    """Start the process; its orders are on its standard input."""
-    log = content.home() / "logs" / "supervisor.log"
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with log.open("ab") as said:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "engine.processes", "supervise", str(orders.job_id)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-            env=_minimal_environment(),
-            pass_fds=(orders.lock,),
-            start_new_session=True,
-        )
-    assert child.stdin is not None
-    with child.stdin as pipe:  # a pipe takes 64 KiB at once, orders are far smaller
-        pipe.write(msgspec.json.encode(orders))
-    return child
-
-
-def _minimal_environment() -> dict[str, str]:
-    """What a supervisor may know: where things are, and no setting that could be secret."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIX)
-    }

@@ -13,7 +13,6 @@ from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 from engine.domain.errors import ServiceUnavailable
 
 RUNTIME_ROLE = "keelyard_runtime"  # may not touch what is written in the audit log; made by the migrations
-POOL_MINIMUM = 1
 POOL_MAXIMUM = 10
 
 
@@ -54,14 +53,18 @@ async def connect(url: str, *, role: str | None = RUNTIME_ROLE, maximum: int = P
     """
     DATABASE.config = connection_arguments(url, role=role)
     try:
+        # No connection is kept at all costs: a server that is away would be asked every second.
         await DATABASE.start_connection_pool(
-            min_size=POOL_MINIMUM, max_size=maximum, init=prepare, reset=_nothing_to_reset
+            min_size=0, max_size=maximum, init=prepare, reset=_nothing_to_reset
         )
+        await fetch("SELECT 1")
     except asyncpg.InvalidParameterValueError as error:
+        await close()
         raise ServiceUnavailable(
             f"The database has no role {role}.", remedy="Run `keelyard migrate` on it first."
         ) from error
     except (*CONNECTION_ERRORS, asyncpg.PostgresError) as error:
+        await close()
         raise ServiceUnavailable(
             f"The database does not answer: {error or type(error).__name__}.",
             remedy="Check DATABASE_URL and that the server runs.",

@@ -14,8 +14,8 @@ from engine.domain.statuses import JobStatus
 from engine.execution import termination
 from engine.processes import burial, embedded_postgresql, run_lock, spool
 from engine.processes.job_run import ArtifactSettings
+from engine.processes.standby import Standby
 from engine.processes.supervisor import Orders
-from engine.processes.worker import start_supervisor
 from engine.services import runs
 from engine.store import database, events, jobs
 from tests.integration import factories
@@ -74,10 +74,9 @@ async def test_a_run_without_a_database_for_too_long_stops_cleanly(own_server, w
         database_url=own_server,
         encryption_key=factories.KEY,
         artifacts=ArtifactSettings("upstream", "", ""),
-        lock=lock,
         patience_seconds=3.0,
     )
-    supervisor = start_supervisor(orders)
+    supervisor = Standby().launch(orders, lock)
     os.close(lock)
     await started_task(job.id, "Do first")
 

@@ -101,6 +101,15 @@ def supervisors(place: Workplace) -> list[psutil.Process]:
     return found
 
 
+async def supervisor_of(job_id) -> psutil.Process:
+    """The process that runs a job."""
+
+    async def known():
+        return (await jobs.get(job_id)).supervisor_pid
+
+    return psutil.Process(await until(known, "the start of a supervisor"))
+
+
 async def until(condition, what: str):
     """Wait for a condition; tests fail with its description, never by a bare timeout."""
     deadline = time.monotonic() + PATIENCE_SECONDS
