@@ -1,6 +1,6 @@
 """One supervisor process that has loaded everything and waits for orders: runs start without that delay.
 
-Orders and the open lock file go through a socket that is the process' standard input: others can read arguments
+Orders and the open lock file go through a socket that is the process' standard input: others see arguments
 and environment. When the worker ends, the socket closes, and a supervisor that never got orders ends too.
 """
 
