@@ -89,18 +89,8 @@ def remove(path, owned, check):
     return {"before_header": path, "after_header": path, "before": "present\n", "after": "absent\n"}
 
 
-def main():
-    """Entry point."""
-    module = AnsibleModule(
-        argument_spec={
-            "files": {"type": "list", "elements": "dict", "default": []},
-            "directories": {"type": "list", "elements": "str", "default": []},
-            "adopt": {"type": "list", "elements": "str", "default": []},
-            "absent": {"type": "list", "elements": "str", "default": []},
-            "record": {"type": "bool", "default": True},
-        },
-        supports_check_mode=True,
-    )
+def work(module):
+    """Compares and writes."""
     owned = Owned() if module.params["record"] else None
     missing = [path for path in module.params["directories"] if not os.path.isdir(path)]
     for path in missing:
@@ -114,6 +104,24 @@ def main():
             owned.put(path, kind="file")
         owned.save()
     module.exit_json(changed=bool(diffs or missing), changed_files=[diff["after_header"] for diff in diffs], diff=diffs)
+
+
+def main():
+    """Entry point."""
+    module = AnsibleModule(
+        argument_spec={
+            "files": {"type": "list", "elements": "dict", "default": []},
+            "directories": {"type": "list", "elements": "str", "default": []},
+            "adopt": {"type": "list", "elements": "str", "default": []},
+            "absent": {"type": "list", "elements": "str", "default": []},
+            "record": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    try:
+        work(module)
+    except OSError as reason:
+        module.fail_json(msg="%s Free space or mend the file system on the node, then retry." % reason)
 
 
 if __name__ == "__main__":

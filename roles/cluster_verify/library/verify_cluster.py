@@ -114,7 +114,10 @@ def check_nodes(cluster, nodes, deadline):
             states = {each["type"]: each for each in node["status"].get("conditions", [])}
             state = states.get("Ready", {})
             ready[node["metadata"]["name"]] = "" if state.get("status") == "True" else state.get("message", "no status yet")
-        waiting = ["%s (%s)" % (name, ready.get(name, "has not joined")) for name in nodes if ready.get(name, "x")]
+        absent = [name for name in nodes if name not in ready]
+        if absent:  # joins come before this, so waiting would not bring them
+            cluster.fail("%s did not join the cluster. Mend what failed there in an earlier phase and retry." % ", ".join(absent))
+        waiting = ["%s (%s)" % (name, ready[name]) for name in nodes if ready[name]]
         return "not Ready: " + "; ".join(waiting) if waiting else ""
 
     complaint = until(deadline, attempt)
