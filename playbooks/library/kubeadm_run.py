@@ -36,6 +36,7 @@ options:
 
 import fcntl
 import os
+import shutil
 import time
 
 from ansible.module_utils.basic import AnsibleModule
@@ -77,6 +78,14 @@ def phases_to_skip(module):
     return skip
 
 
+def forget_network(module):
+    """Removes the pods' interfaces and leases. A node that joins again gets another pod range, which an old bridge would refuse."""
+    for link in ("cni0", "flannel.1"):
+        module.run_command(["ip", "link", "delete", link], environ_update={"PATH": PATH})
+    for directory in ("/var/lib/cni", "/run/flannel"):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def main():
     """Entry point."""
     module = AnsibleModule(
@@ -110,6 +119,8 @@ def main():
                 % (verb, tail(output), REMEDIES[verb], journal(module, ["kubelet", "containerd"])),
                 output=output,
             )
+        if verb == "reset":
+            forget_network(module)
         module.exit_json(changed=True, output=output)
     finally:
         lock.close()
