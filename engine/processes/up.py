@@ -64,8 +64,16 @@ class Child:
             self._process.wait()
 
 
-def run(*, database_url: str, host: str, port: int, concurrency: int, narrate: Narrate) -> None:
-    """Keeps API and worker running until SIGTERM or SIGINT.
+def run(
+    *,
+    database_url: str,
+    host: str,
+    port: int,
+    concurrency: int,
+    narrate: Narrate,
+    tend: Callable[[], None],
+) -> None:
+    """Keeps API and worker running until SIGTERM or SIGINT; calls `tend` between looks at them.
 
     Raises KeelyardError when a child cannot be kept running or the API does not answer in time.
     """
@@ -82,7 +90,7 @@ def run(*, database_url: str, host: str, port: int, concurrency: int, narrate: N
             child.start()
         _await_api(host, port, children[0], stopping)
         narrate(f"Keelyard is up: http://{host}:{port} (API reference at /docs). Ctrl-C stops it.")
-        _watch(children, stopping, narrate)
+        _watch(children, stopping, narrate, tend)
     finally:
         for child in reversed(children):
             child.stop()
@@ -108,8 +116,11 @@ def _await_api(host: str, port: int, api: Child, stopping: threading.Event) -> N
             stopping.wait(0.1)
 
 
-def _watch(children: list[Child], stopping: threading.Event, narrate: Narrate) -> None:
+def _watch(
+    children: list[Child], stopping: threading.Event, narrate: Narrate, tend: Callable[[], None]
+) -> None:
     while not stopping.wait(0.5):
+        tend()
         for child in children:
             if (code := child.ended()) is not None:
                 narrate(f"keelyard {child.name} ended with exit code {code}; starting it again.")

@@ -7,6 +7,7 @@ import asyncio
 import click
 
 from engine import content
+from engine.domain.statuses import JobStatus
 from engine.processes import embedded_postgresql
 from engine.processes import up as together
 from engine.services import settings as server_settings
@@ -23,7 +24,8 @@ def up(*, host: str, port: int, concurrency: int) -> None:
     from engine.store import migration
 
     settings = server_settings.load(bind=host)
-    url = settings.database_url or embedded_postgresql.ensure_running(content.home())
+    embedded = not settings.database_url
+    url = embedded_postgresql.ensure_running(content.home()) if embedded else settings.database_url
     for step in asyncio.run(migration.migrate(url)):
         click.echo(f"migrated: {step}", err=True)
     together.run(
@@ -32,4 +34,24 @@ def up(*, host: str, port: int, concurrency: int) -> None:
         port=port,
         concurrency=concurrency,
         narrate=lambda line: click.echo(line, err=True),
+        tend=_restart_dead_database if embedded else lambda: None,
     )
+    if embedded and asyncio.run(_runs_in_progress(url)) == 0:
+        embedded_postgresql.stop(content.home())
+
+
+def _restart_dead_database() -> None:
+    if not embedded_postgresql.running(content.home()):
+        click.echo("The embedded PostgreSQL ended; starting it again.", err=True)
+        embedded_postgresql.ensure_running(content.home())
+
+
+async def _runs_in_progress(url: str) -> int:
+    """Runs outlive this command, and write what happens into the database."""
+    from engine.store import database, jobs
+
+    await database.connect(url)
+    try:
+        return (await jobs.counts()).get(JobStatus.RUNNING, 0)
+    finally:
+        await database.close()
