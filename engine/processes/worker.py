@@ -15,6 +15,7 @@ import socket
 import subprocess
 import time
 import uuid
+from typing import Any
 
 import asyncpg
 import procrastinate
@@ -36,6 +37,7 @@ POLL_SECONDS = 0.5  # of the queue, when a notification was missed
 SWEEP_SECONDS = 1.0
 LOST_TRIGGER_SECONDS = 3.0  # a job that is due and older than this needs no trigger
 HOUSEKEEPING_SECONDS = 3600.0
+SHUTDOWN_SECONDS = 5.0  # for the database to let go
 STANDBY_SECONDS = 5.0
 _LOST = (*database.CONNECTION_ERRORS, asyncpg.PostgresError, psycopg.Error, ConnectorException)
 _LOG = structlog.get_logger(__name__)
@@ -79,12 +81,24 @@ class Worker:
             for task in done - {stopped}:
                 task.result()
         finally:
-            for task in (stopped, *tasks):
-                task.cancel()
-            await asyncio.gather(stopped, *tasks, return_exceptions=True)
-            async with self._starting:
-                self._standby.dismiss()
-            await database.close()
+            await self._end({stopped, *tasks})
+
+    async def _end(self, tasks: set[asyncio.Task[Any]]) -> None:
+        """End what this process does. A database that is gone must not keep it from ending."""
+        for task in tasks:
+            task.cancel()
+        _, waiting = await asyncio.wait(tasks, timeout=SHUTDOWN_SECONDS)
+        try:
+            async with asyncio.timeout(SHUTDOWN_SECONDS):
+                async with self._starting:
+                    self._standby.dismiss()
+                await database.close()
+        except TimeoutError:
+            waiting = tasks
+        if waiting:
+            _LOG.warning("The database does not let go of its connections; ending without it.")
+            self._standby.dismiss()
+            os._exit(0)
 
     async def start(self, job_id: uuid.UUID) -> bool:
         """Claim a job and start its supervisor; False when it is not to be started here and now.

@@ -119,3 +119,14 @@ def test_killed_it_takes_api_and_worker_along_and_the_next_start_finds_its_data(
     finally:
         again.process.terminate()
         again.process.wait(60)
+
+
+def test_a_worker_whose_database_is_gone_ends_when_it_is_asked_to(up):
+    worker = up.child("worker")
+    up.process.kill()
+    up.process.wait()
+    embedded_postgresql.remove(up.home)
+
+    psutil.wait_procs([worker], timeout=60)
+
+    assert not worker.is_running()
