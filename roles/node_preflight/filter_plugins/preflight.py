@@ -14,7 +14,15 @@ def _problem(node, check, problem, remedy, severity="error"):
 
 def _outcome(node, result):
     """Problems of a node whose inspection did not come back."""
-    message = " ".join(str(result.get("msg", "no answer")).split()).removeprefix("Task failed: ")[:400]
+    said = str(result.get("msg", "no answer"))
+    message = " ".join(said.split()).removeprefix("Task failed: ")[:400]
+    if "HOST IDENTIFICATION HAS CHANGED" in said:
+        return [
+            _problem(
+                node, "host-key", "the host key changed: it is not the one that was recorded, so this may be another machine",
+                "find out why; if the node was reinstalled on purpose, accept its new key explicitly",
+            )
+        ]  # fmt: skip
     if result.get("unreachable"):
         return [
             _problem(

@@ -88,6 +88,15 @@ def test_unreachable_and_broken_nodes_are_reported_beside_the_findings_of_the_ot
     assert "sudo" in second
 
 
+def test_a_changed_host_key_is_told_apart_from_a_node_that_does_not_answer():
+    said = "Failed to connect: @@@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @@@ eavesdropping"
+
+    [problem] = report({"n1": {"unreachable": True, "msg": said}})["problems"]
+
+    assert problem["check"] == "host-key"
+    assert "accept its new key" in problem["remedy"]
+
+
 def test_two_names_for_one_machine_are_reported():
     found = report({"n1": inspected(), "n2": inspected()}, {"n1": node(), "n2": node(address="192.0.2.12")})
 
