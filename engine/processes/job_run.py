@@ -20,6 +20,7 @@ from engine.domain.statuses import JobStatus, JobType
 from engine.execution import artifacts, inventory, plan, remote_cleanup, run_directory, runner
 from engine.execution.artifacts import Artifacts, ArtifactsChoice
 from engine.execution.ssh import Place
+from engine.processes import local_artifacts
 from engine.services.runs import Assignment, NodeReport, RunResult
 
 _LOG = structlog.get_logger(__name__)
@@ -109,16 +110,12 @@ class JobRun:
     def _artifacts(self) -> Artifacts:
         if self._assignment.job.type is not JobType.PROVISION:
             return artifacts.upstream()  # nothing is fetched
-        return artifacts.choose(ArtifactsChoice(self._settings.choice), self._verified_bundle)
-
-    def _verified_bundle(self) -> Artifacts:
-        from engine.bundle import verification
-
-        path = Path(self._settings.bundle) if self._settings.bundle else content.home() / "bundle"
-        key = Path(self._settings.public_key) if self._settings.public_key else None
-        self._say(f"Checking the bundle {path}.")
-        version = self._assignment.spec.components.kubernetes_version
-        return artifacts.bundle(str(path), verification.verify(path, key, kubernetes=version).digest)
+        return local_artifacts.choose(
+            ArtifactsChoice(self._settings.choice),
+            Path(self._settings.bundle) if self._settings.bundle else None,
+            kubernetes=self._assignment.spec.components.kubernetes_version,
+            public_key=Path(self._settings.public_key) if self._settings.public_key else None,
+        )
 
     def _end_rest_of(self, interrupted: uuid.UUID) -> None:
         """What the interrupted run before left on the nodes ends first, or is waited for."""

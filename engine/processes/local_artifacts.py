@@ -1,4 +1,4 @@
-"""Artifacts for a run that starts on the command line: official ones where they answer, else a verified
+"""Where the nodes of a run get their software from: official artifacts where they answer, else a verified
 bundle.
 """
 
@@ -12,14 +12,17 @@ from engine.execution import artifacts
 from engine.execution.artifacts import Artifacts, ArtifactsChoice
 
 
-def choose(choice: ArtifactsChoice, bundle: Path | None, *, kubernetes: str | None = None) -> Artifacts:
+def choose(
+    choice: ArtifactsChoice, bundle: Path | None, *, kubernetes: str, public_key: Path | None
+) -> Artifacts:
     """What a run takes its software from; a bundle must hold Kubernetes version `kubernetes`.
 
-    Raises NotFound or ArtifactRejected about the bundle.
+    `bundle` and `public_key` default to those of KEELYARD_HOME. Raises NotFound or ArtifactRejected about the
+    bundle.
     """
 
     def verified() -> Artifacts:
-        found = verification.verify(bundle or bundles.default_path(), kubernetes=kubernetes)
+        found = verification.verify(bundle or bundles.default_path(), public_key, kubernetes=kubernetes)
         return artifacts.bundle(str(found.path.absolute()), found.digest)
 
     return artifacts.choose(choice, verified)

@@ -48,6 +48,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     keelyard_bundle: str = ""  # directory; empty = KEELYARD_HOME/bundle
     keelyard_bundle_public_key: str = ""  # file; empty = KEELYARD_HOME/keys/bundle-signing.pub
 
+    @property
+    def bundle(self) -> Path | None:
+        """Directory of the bundle, None for KEELYARD_HOME's own."""
+        return Path(self.keelyard_bundle) if self.keelyard_bundle else None
+
     def __repr__(self) -> str:
         return "Settings(...)"
 

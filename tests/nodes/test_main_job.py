@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -263,14 +264,12 @@ def test_with_server_and_database_stopped_plain_ansible_finds_nothing_to_change(
 
 def ansible_playbook(playbook: str, exported: Path, vault: Path) -> subprocess.CompletedProcess[str]:
     command = [
-        "ansible-playbook",
+        str(Path(sys.executable).parent / "ansible-playbook"),
         *("-i", str(exported / "inventory")),
         *("--vault-password-file", str(vault)),
         str(content.playbooks() / playbook),
     ]
-    environment = {
-        key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG", "KEELYARD_HOME"}
-    }
+    environment = {key: value for key, value in os.environ.items() if key in {"PATH", "HOME", "LANG"}}
     return subprocess.run(
         command,
         cwd=exported,

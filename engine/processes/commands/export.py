@@ -31,6 +31,12 @@ _PATH = click.Path(path_type=Path)
     help="Where binaries and images come from.",
 )
 @click.option("--bundle", type=_PATH, help="Bundle directory.")
+@click.option(
+    "--bundle-public-key",
+    type=_PATH,
+    envvar="KEELYARD_BUNDLE_PUBLIC_KEY",
+    help="Key that checks the bundle's signature; default: this machine's own.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def export(
     cluster: str | None,
@@ -40,6 +46,7 @@ def export(
     ssh_key: Path | None,
     artifacts: str | None,
     bundle: Path | None,
+    bundle_public_key: Path | None,
     as_json: bool,
 ) -> None:
     """Write CLUSTER (id or name) as inventory, variables and encrypted secrets for plain
@@ -50,9 +57,9 @@ def export(
     if (cluster is None) == (spec_path is None):
         raise click.UsageError("Name a CLUSTER or give --spec FILE, one of the two.")
     if spec_path is not None:
-        spec, secrets, software = _from_file(spec_path, ssh_key, artifacts, bundle)
+        spec, secrets, software = _from_file(spec_path, ssh_key, artifacts, (bundle, bundle_public_key))
     else:
-        spec, secrets, software = _from_database(str(cluster), artifacts, bundle)
+        spec, secrets, software = _from_database(str(cluster), artifacts, (bundle, bundle_public_key))
     password = _password(vault_password_file)
     done = exports.write(spec, secrets, software, to=to, vault_password=password)
     command = (
@@ -72,7 +79,7 @@ def export(
 
 
 def _from_file(
-    path: Path, ssh_key: Path | None, choice: str | None, bundle: Path | None
+    path: Path, ssh_key: Path | None, choice: str | None, bundle: tuple[Path | None, Path | None]
 ) -> tuple[ClusterSpec, SshSecrets, Artifacts]:
     from engine.execution import known_nodes, spec_file
     from engine.processes import local_artifacts
@@ -83,25 +90,28 @@ def _from_file(
     spec_file.check(spec, secrets)
     software = local_artifacts.choose(
         ArtifactsChoice(choice) if choice else file.artifacts,
-        bundle or (Path(file.bundle) if file.bundle else None),
+        bundle[0] or (Path(file.bundle) if file.bundle else None),
         kubernetes=spec.components.kubernetes_version,
+        public_key=bundle[1],
     )
     return known_nodes.complete(spec, known_nodes.load(spec.id)), secrets, software
 
 
 def _from_database(
-    reference: str, choice: str | None, bundle: Path | None
+    reference: str, choice: str | None, bundle: tuple[Path | None, Path | None]
 ) -> tuple[ClusterSpec, SshSecrets, Artifacts]:
     from engine.processes import composition, local_artifacts
     from engine.services import settings
 
     configured = settings.load()
-    software = local_artifacts.choose(
-        ArtifactsChoice(choice or configured.keelyard_artifacts),
-        bundle or (Path(configured.keelyard_bundle) if configured.keelyard_bundle else None),
-    )
     url = composition.database_url(configured)
     spec, secrets = asyncio.run(_load(reference, url, configured.encryption_key))
+    software = local_artifacts.choose(
+        ArtifactsChoice(choice or configured.keelyard_artifacts),
+        bundle[0] or configured.bundle,
+        kubernetes=spec.components.kubernetes_version,
+        public_key=bundle[1],
+    )
     return spec, secrets, software
 
 

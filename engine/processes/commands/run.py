@@ -46,6 +46,12 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--bundle", type=_PATH, help="Bundle directory; default: what the spec says, else KEELYARD_HOME's."
 )
+@click.option(
+    "--bundle-public-key",
+    type=_PATH,
+    envvar="KEELYARD_BUNDLE_PUBLIC_KEY",
+    help="Key that checks the bundle's signature; default: this machine's own.",
+)
 @click.option("--forget-host-key", multiple=True, metavar="NODE", help="Accept a new host key of this node.")
 @click.option("--output", type=_PATH, help="Directory for results; default: KEELYARD_HOME/runs/CLUSTER.")
 @click.option("--json", "as_json", is_flag=True, help="Print the outcome as JSON.")
@@ -61,6 +67,7 @@ def run(
     ask_pass: bool,
     artifacts: str | None,
     bundle: Path | None,
+    bundle_public_key: Path | None,
     forget_host_key: tuple[str, ...],
     output: Path | None,
     as_json: bool,
@@ -83,6 +90,7 @@ def run(
         ArtifactsChoice(artifacts) if artifacts else file.artifacts,
         bundle or (Path(file.bundle) if file.bundle else None),
         kubernetes=spec.components.kubernetes_version,
+        public_key=bundle_public_key,
     )
     output = output or content.home() / "runs" / spec.name
     run_id = str(uuid.uuid4())
