@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from engine.domain.conditions import Condition, ConditionStatus, ConditionType, observe
-from engine.domain.statuses import ClusterStatus, JobStatus, JobType, NodeStatus
+from engine.domain.statuses import READ_ONLY_JOBS, ClusterStatus, JobStatus, JobType, NodeStatus
 
 
 class HostResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +40,8 @@ def derive(
     Args:
         deleted: it was soft-deleted.
         provisioned: Keelyard holds its kubeconfig: it was provisioned and not deprovisioned since.
-        active: type of the job that runs, or else of the next queued one.
-        last: type and status of the last job that had started and ended.
+        active: type of the job that runs, or else of the next queued one; read-only jobs do not count.
+        last: type and status of the last job that had started and ended, read-only ones left out.
     """
     if deleted:
         return ClusterStatus.DELETED
@@ -56,6 +56,8 @@ def derive(
 
 def node_status(current: NodeStatus, name: str, run: EndedRun) -> NodeStatus:
     """A node's status after a run."""
+    if run.job_type in READ_ONLY_JOBS:
+        return current
     result = run.hosts.get(name)
     if result is not None and (result.failed or result.unreachable):
         return NodeStatus.FAILED
@@ -67,6 +69,10 @@ def node_status(current: NodeStatus, name: str, run: EndedRun) -> NodeStatus:
 
 def conditions(before: Sequence[Condition], run: EndedRun) -> list[Condition]:
     """A cluster's conditions after a run. What it did not look at stays, or is Unknown at first."""
+    if run.job_type is JobType.PLAN:
+        return list(before)
+    if run.job_type is JobType.VERIFY:
+        return observe(before, _reachable(run))
     observed = [_reachable(run), *_cluster_conditions({known.type for known in before}, run)]
     after = list(before)
     for condition in observed:

@@ -17,6 +17,7 @@ class ConditionType(enum.StrEnum):
     WORKERS_READY = "WorkersReady"
     NETWORK_READY = "NetworkReady"
     KUBECONFIG_AVAILABLE = "KubeconfigAvailable"
+    SPEC_APPLIED = "SpecApplied"  # the nodes are what the spec says, as verify jobs and provision jobs find
 
 
 class ConditionStatus(enum.StrEnum):

@@ -17,6 +17,8 @@ class Permission(enum.StrEnum):
     CLUSTER_READ = "cluster:read"
     CLUSTER_CREATE = "cluster:create"
     CLUSTER_PROVISION = "cluster:provision"
+    CLUSTER_PLAN = "cluster:plan"
+    CLUSTER_VERIFY = "cluster:verify"
     CLUSTER_DELETE = "cluster:delete"  # own clusters; any cluster for admins
     CLUSTER_TEST_SSH = "cluster:test-ssh"
     CLUSTER_KUBECONFIG = "cluster:kubeconfig"

@@ -43,10 +43,21 @@ class OsType(enum.StrEnum):
 
 
 class JobType(enum.StrEnum):
-    """What a job does. The value is the playbook's name too."""
+    """What a job does."""
 
     PROVISION = "provision"
     DEPROVISION = "deprovision"
+    PLAN = "plan"  # what a provision job would change now; changes nothing
+    VERIFY = "verify"  # whether the cluster is what its spec says; changes nothing
+
+    @property
+    def playbook(self) -> str:
+        """Name of the playbook that jobs of this type play; those that only look play it in check mode."""
+        return JobType.PROVISION.value if self in READ_ONLY_JOBS else self.value
+
+
+#: Jobs that change nothing on nodes. They say nothing about the status of a cluster or its nodes.
+READ_ONLY_JOBS = frozenset({JobType.PLAN, JobType.VERIFY})
 
 
 class JobStatus(enum.StrEnum):

@@ -16,7 +16,7 @@ from engine import content
 from engine.domain.cluster_status import HostResult
 from engine.domain.errors import KeelyardError
 from engine.domain.events import RunEvent
-from engine.domain.statuses import JobStatus, JobType
+from engine.domain.statuses import READ_ONLY_JOBS, JobStatus, JobType
 from engine.execution import artifacts, inventory, plan, remote_cleanup, run_directory, runner
 from engine.execution.artifacts import Artifacts, ArtifactsChoice
 from engine.execution.ssh import Place
@@ -41,7 +41,7 @@ class ArtifactSettings(msgspec.Struct, frozen=True):
 
 def playbook_of(job_type: JobType) -> Path:
     """The playbook of a job type."""
-    return content.playbooks() / f"{job_type.value}.yml"
+    return content.playbooks() / f"{job_type.playbook}.yml"
 
 
 def planned(assignment: Assignment) -> tuple[list[plan.Phase], tuple[str, ...]]:
@@ -104,11 +104,12 @@ class JobRun:
             limit=",".join(assignment.limit) or None,
             host_keys=inventory.host_keys(assignment.spec),
             log_path=_log_path(assignment.job.id),
+            check=assignment.job.type in READ_ONLY_JOBS,
         )
         return _result(runner.execute(request, on_event=self._record, cancelled=self._cancelled))
 
     def _artifacts(self) -> Artifacts:
-        if self._assignment.job.type is not JobType.PROVISION:
+        if self._assignment.job.type is JobType.DEPROVISION:
             return artifacts.upstream()  # nothing is fetched
         return local_artifacts.choose(
             ArtifactsChoice(self._settings.choice),

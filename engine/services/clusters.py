@@ -20,6 +20,12 @@ from engine.store import cluster_views, clusters, database, jobs, locks, nodes, 
 
 Job = records.Job
 
+#: Job types that `start` takes, and what it takes to start them.
+_STARTS = {
+    JobType.PROVISION: Permission.CLUSTER_PROVISION,
+    JobType.PLAN: Permission.CLUSTER_PLAN,
+    JobType.VERIFY: Permission.CLUSTER_VERIFY,
+}
 ALL = "all"  # the status filter that includes deleted clusters
 
 
@@ -119,15 +125,22 @@ async def load_spec(reference: str, cipher: Cipher) -> tuple[ClusterSpec, SshSec
 
 async def provision(reference: str, caller: Caller) -> tuple[records.Cluster, records.Job]:
     """Queue a provision job; on a healthy cluster it changes nothing. Behind other jobs it waits."""
-    _allowed(caller, Permission.CLUSTER_PROVISION)
+    return await start(reference, JobType.PROVISION, caller)
+
+
+async def start(reference: str, job_type: JobType, caller: Caller) -> tuple[records.Cluster, records.Job]:
+    """Queue a job that needs no more than its type: provision, plan, verify. Behind other jobs it waits.
+
+    Raises NotFound, Forbidden, and ClusterBusy for a cluster that is being deleted.
+    """
+    permission = _STARTS[job_type]
+    _allowed(caller, permission)
     async with database.transaction():
         cluster = await _locked(reference)
         await _refuse_if_leaving(cluster)
-        job = await job_queue.put(cluster, JobType.PROVISION, caller)
+        job = await job_queue.put(cluster, job_type, caller)
         await runs.derive_status(cluster.id)
-        await audit_log.record(
-            caller, Permission.CLUSTER_PROVISION.value, _resource(cluster), details={"job_id": str(job.id)}
-        )
+        await audit_log.record(caller, permission.value, _resource(cluster), details={"job_id": str(job.id)})
     return cluster, job
 
 

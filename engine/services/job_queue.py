@@ -36,7 +36,7 @@ async def put(
         deletes_cluster=deletes_cluster,
     )
     await jobs.add(job)
-    planned = plan.phases(content.playbooks() / f"{job_type.value}.yml")
+    planned = plan.phases(content.playbooks() / f"{job_type.playbook}.yml")
     await phases.add_many(
         [
             records.Phase(

@@ -7,7 +7,7 @@ import uuid
 from engine.domain import permissions, spec_rules
 from engine.domain.errors import Conflict, NotFound
 from engine.domain.permissions import Permission, Principal
-from engine.domain.statuses import FINAL_JOB_STATUSES, JobStatus, JobType, PhaseStatus
+from engine.domain.statuses import FINAL_JOB_STATUSES, READ_ONLY_JOBS, JobStatus, JobType, PhaseStatus
 from engine.services import audit_log, clusters, job_queue, runs
 from engine.services.identity import Caller
 from engine.store import clusters as cluster_rows
@@ -93,7 +93,9 @@ async def retry(job_id: uuid.UUID, hosts: str, caller: Caller) -> records.Job:
         if cluster is None or cluster.deleted_at is not None:
             raise NotFound(f"The cluster of job {job_id} is deleted.")
         await _refuse_retry(found)
-        finished = {phase.slug for phase in await phases.of_job(found.id) if phase.status in _DONE_PHASES}
+        finished = set()
+        if found.type not in READ_ONLY_JOBS:  # these look at everything again
+            finished = {phase.slug for phase in await phases.of_job(found.id) if phase.status in _DONE_PHASES}
         job = await job_queue.put(
             cluster,
             found.type,
@@ -121,7 +123,9 @@ async def _refuse_retry(job: records.Job) -> None:
             f"Job {job.id} succeeded; there is nothing to retry.",
             remedy="POST /api/v1/clusters/{id}/provision runs the whole playbook again.",
         )
-    latest = await jobs.latest_of_cluster(job.cluster_id)
+    # Between a job and its retry somebody may have looked at the cluster; that changes nothing.
+    others = READ_ONLY_JOBS - {job.type}
+    latest = await jobs.latest_of_cluster(job.cluster_id, leaving_out=others)
     if latest is not None and latest.id != job.id:
         raise Conflict(
             f"Job {job.id} is not the latest of its cluster; {latest.id} is.",

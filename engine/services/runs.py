@@ -18,6 +18,7 @@ from engine.domain.events import EventKind, RunEvent
 from engine.domain.specs import ClusterSpec, SshSecrets
 from engine.domain.statuses import (
     FINAL_JOB_STATUSES,
+    READ_ONLY_JOBS,
     ClusterStatus,
     JobStatus,
     JobType,
@@ -217,9 +218,9 @@ async def derive_status(cluster_id: uuid.UUID) -> ClusterStatus:
     cluster = await clusters.get(cluster_id, lock=True)
     if cluster is None:
         raise NotFound(f"There is no cluster {cluster_id}.")
-    active = await jobs.active_of_cluster(cluster_id)
+    active = [job for job in await jobs.active_of_cluster(cluster_id) if job.type not in READ_ONLY_JOBS]
     active.sort(key=lambda job: job.status is not JobStatus.RUNNING)
-    last = await jobs.last_ended(cluster_id)
+    last = await jobs.last_ended(cluster_id, leaving_out=READ_ONLY_JOBS)
     status = cluster_status.derive(
         deleted=cluster.deleted_at is not None,
         provisioned=cluster.kubeconfig_encrypted is not None,
@@ -263,7 +264,7 @@ async def _keep_observations(job: records.Job, result: RunResult, cipher: Cipher
     changes: dict[str, object] = {"conditions": cluster_status.conditions(cluster.conditions, run)}
     if removed:
         changes["kubeconfig_encrypted"] = None
-    elif result.kubeconfig is not None:
+    elif result.kubeconfig is not None and job.type not in READ_ONLY_JOBS:
         changes["kubeconfig_encrypted"] = cipher.encrypt(result.kubeconfig)
     await clusters.update(cluster.id, **changes)
     for node in await nodes.of_cluster(cluster.id):
@@ -283,7 +284,7 @@ async def _keep_node(node: records.Node, run: EndedRun, result: RunResult, *, re
         changes["host_keys"] = list(result.host_keys[node.name])
     if removed:
         changes |= {"machine_id": "", "kubernetes_version": None}
-    elif report := result.reports.get(node.name):
+    elif (report := result.reports.get(node.name)) and run.job_type not in READ_ONLY_JOBS:
         if report.machine_id:
             changes["machine_id"] = report.machine_id
         if report.kubelet_version:
@@ -311,7 +312,7 @@ async def _job(job_id: uuid.UUID) -> records.Job:
 
 
 async def _finished_before(job: records.Job) -> frozenset[str]:
-    if job.retry_of is None:
+    if job.retry_of is None or job.type in READ_ONLY_JOBS:  # half a look is none
         return frozenset()
     return frozenset(
         phase.slug for phase in await phases.of_job(job.retry_of) if phase.status in _PHASE_FINISHED
@@ -320,7 +321,7 @@ async def _finished_before(job: records.Job) -> frozenset[str]:
 
 async def _limit(job: records.Job, spec: ClusterSpec) -> tuple[str, ...]:
     """Nodes of a retry of failed hosts: those, and the control planes, without which no node joins."""
-    if job.retry_of is None or job.retry_hosts != "failed":
+    if job.retry_of is None or job.retry_hosts != "failed" or job.type in READ_ONLY_JOBS:
         return ()
     failed = {
         node.name for node in await nodes.of_cluster(job.cluster_id) if node.status is not NodeStatus.READY

@@ -7,7 +7,7 @@ lost the job changes nothing.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from engine.domain.statuses import JobStatus, JobType
 from engine.store import database, records, rows
@@ -62,18 +62,22 @@ async def active_of_cluster(cluster_id: uuid.UUID) -> list[records.Job]:
     return await rows.many(records.Job, sql, cluster_id)
 
 
-async def latest_of_cluster(cluster_id: uuid.UUID) -> records.Job | None:
-    """The newest job of a cluster."""
-    sql = "SELECT * FROM job WHERE cluster_id = $1 ORDER BY created_at DESC, id DESC LIMIT 1"
-    return await rows.one(records.Job, sql, cluster_id)
+async def latest_of_cluster(
+    cluster_id: uuid.UUID, *, leaving_out: Collection[JobType] = ()
+) -> records.Job | None:
+    """The newest job of a cluster, of any type but those left out."""
+    sql = """
+        SELECT * FROM job WHERE cluster_id = $1 AND type <> ALL($2::text[])
+        ORDER BY created_at DESC, id DESC LIMIT 1"""
+    return await rows.one(records.Job, sql, cluster_id, [each.value for each in leaving_out])
 
 
-async def last_ended(cluster_id: uuid.UUID) -> records.Job | None:
-    """The last job of a cluster that had started and has ended."""
+async def last_ended(cluster_id: uuid.UUID, *, leaving_out: Collection[JobType] = ()) -> records.Job | None:
+    """The last job of a cluster that had started and has ended, of any type but those left out."""
     sql = """
         SELECT * FROM job WHERE cluster_id = $1 AND started_at IS NOT NULL AND finished_at IS NOT NULL
-        ORDER BY finished_at DESC, id DESC LIMIT 1"""
-    return await rows.one(records.Job, sql, cluster_id)
+        AND type <> ALL($2::text[]) ORDER BY finished_at DESC, id DESC LIMIT 1"""
+    return await rows.one(records.Job, sql, cluster_id, [each.value for each in leaving_out])
 
 
 async def counts() -> dict[str, int]:

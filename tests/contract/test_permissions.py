@@ -29,6 +29,8 @@ MATRIX: list[tuple[str, str, Any, tuple[int, int, int, int]]] = [
     ("POST", "/api/v1/clusters", {}, (401, 403, 422, 422)),
     ("POST", "/api/v1/clusters/test-ssh", {}, (401, 403, 422, 422)),
     ("POST", "/api/v1/clusters/nix/provision", None, (401, 403, 404, 404)),
+    ("POST", "/api/v1/clusters/nix/plan", None, (401, 403, 404, 404)),
+    ("POST", "/api/v1/clusters/nix/verify", None, (401, 403, 404, 404)),
     ("DELETE", "/api/v1/clusters/nix", None, (401, 403, 404, 404)),
     ("DELETE", "/api/v1/clusters/yard-1", None, (401, 403, 403, 202)),
     ("POST", f"/api/v1/jobs/{NOBODY}/cancel", None, (401, 403, 404, 404)),
