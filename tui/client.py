@@ -149,6 +149,13 @@ class Client:
         """Queues a new job that resumes this one."""
         return await self._post(f"/api/v1/jobs/{job_id}/retry")
 
+    async def event_page(self, job_id: str, **where: Any) -> wire.EventPage:
+        """A page of a job's events: `tail=True`, `before=` or `after=` a sequence, with `limit` and filters
+        (`phase`, `host`, `kind`, `status`, `search`). Raises ApiError.
+        """
+        query = {name: value for name, value in where.items() if value is not None}
+        return await self._get(f"/api/v1/jobs/{job_id}/events", wire.EventPage, **query)
+
     @asynccontextmanager
     async def events(self, job_id: str, after: int) -> AsyncGenerator[httpx.Response]:
         """The open event stream of a job, after the given sequence. Raises ApiError."""

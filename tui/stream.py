@@ -7,6 +7,7 @@ import enum
 import random
 import re
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -72,11 +73,54 @@ class Parser:
                 pass  # comments keep the line open; other fields are not for us
 
 
-class EventStream:
-    """Follows one job until it ends. `run` in a worker fills it, `drain` empties it."""
+class History:
+    """A job's events read from their end upwards: `open` once, then `earlier` as long as `at_start` is false.
 
-    def __init__(self, client: Client, job_id: str) -> None:
-        self.last_sequence = 0
+    Filters are those of the API: phase, host, kind, status, search.
+    """
+
+    PAGE = 500
+
+    def __init__(self, client: Client, job_id: str, **filters: str | None) -> None:
+        self.at_start = True
+        self.expired = False  # the server does not keep the job's first events any more
+        self.last_sequence = 0  # where an EventStream goes on without a gap
+        self._client = client
+        self._job_id = job_id
+        self._filters = filters
+        self._before: int | None = None
+
+    async def open(self) -> list[wire.Event]:
+        """The last events, in order. Raises ApiError."""
+        page = await self._page(tail=True)
+        self.last_sequence = page.last_sequence
+        self.expired = page.events_expired
+        return page.data
+
+    async def earlier(self) -> list[wire.Event]:
+        """The events just before all those given so far, in order; none at the start. Raises ApiError.
+
+        A search may find nothing in one page although there is more: ask again until `at_start`.
+        """
+        if self._before is None:
+            return []
+        return (await self._page(before=self._before)).data
+
+    async def _page(self, **where: Any) -> wire.EventPage:
+        page = await self._client.event_page(self._job_id, limit=self.PAGE, **where, **self._filters)
+        self._before = page.previous
+        self.at_start = page.previous is None
+        return page
+
+
+class EventStream:
+    """Follows one job until it ends. `run` in a worker fills it, `drain` empties it.
+
+    `after` is where it begins: 0 for the whole job, or the `last_sequence` of its History.
+    """
+
+    def __init__(self, client: Client, job_id: str, after: int = 0) -> None:
+        self.last_sequence = after
         self.state = StreamState.CONNECTING
         self._client = client
         self._job_id = job_id

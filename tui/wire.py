@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.schemas.auth import Tokens, User
 from api.schemas.clusters import Cluster, ClusterItem, Deleted, Node
 from api.schemas.common import Accepted, Page, Problem
-from api.schemas.jobs import Event, Job, Phase
+from api.schemas.jobs import Event, EventPage, Job, Phase
 
 __all__ = [
     "Accepted",
@@ -13,6 +13,7 @@ __all__ = [
     "ClusterItem",
     "Deleted",
     "Event",
+    "EventPage",
     "Job",
     "Node",
     "Page",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated
 
 import msgspec
@@ -28,9 +28,23 @@ _StatusFilter = Annotated[
     str | None, QueryParameter(pattern=f"^({'|'.join(_SHOWN_STATUSES)})$", description="Job status")
 ]
 _TypeFilter = Annotated[str | None, QueryParameter(name="type", pattern=f"^({'|'.join(JobType)})$")]
-_After = Annotated[int, QueryParameter(ge=0, le=2**62, description="Events above this sequence")]
+_After = Annotated[int | None, QueryParameter(ge=0, le=2**62, description="Events above this sequence")]
+_Before = Annotated[
+    int | None, QueryParameter(ge=1, le=2**62, description="The events just below this sequence")
+]
+_Tail = Annotated[bool, QueryParameter(description="The last events")]
 _Limit = Annotated[int, QueryParameter(ge=1, le=1000, description="Events at most")]
 _Kinds = Annotated[str | None, QueryParameter(description="Event kinds, comma-separated")]
+_Results = Annotated[
+    str | None,
+    QueryParameter(
+        name="status", description="Results on hosts, comma-separated: " + ", ".join(job_events.RESULTS)
+    ),
+]
+_Search = Annotated[
+    str | None,
+    QueryParameter(min_length=1, max_length=200, description="Part of a task's name or of a message"),
+]
 
 
 @get("/", summary="List jobs", guards=_READ)
@@ -57,31 +71,51 @@ async def list_jobs(
 @get("/{job_id:str}", summary="Get job details", guards=_READ)
 async def get_job(request: guards.AnyRequest, job_id: FromPath[str]) -> wire.Job:
     """A job with its phases."""
-    return _job(await jobs.get(guards.principal(request), jobs.parse_id(job_id)))
+    found = await jobs.get(guards.principal(request), jobs.parse_id(job_id))
+    shown = _job(found)
+    if await job_events.expired(found.id, found.last_sequence):
+        shown = msgspec.structs.replace(shown, events_expired=True)
+    return shown
 
 
 @get("/{job_id:str}/events", summary="Events of a job", guards=_READ)
 async def events(
     request: guards.AnyRequest,
     job_id: FromPath[str],
-    after: _After = 0,
+    after: _After = None,
+    before: _Before = None,
+    tail: _Tail = False,
     limit: _Limit = 100,
     phase: FromQuery[str | None] = None,
     host: FromQuery[str | None] = None,
     kind: _Kinds = None,
+    result: _Results = None,
+    search: _Search = None,
 ) -> Response[wire.EventPage] | Stream:
-    """Pages of JSON; or, with `Accept: text/event-stream`, a stream that `Last-Event-ID` resumes."""
+    """Pages of JSON, forwards (`after`), backwards (`before`) or from the end (`tail`); or, with
+    `Accept: text/event-stream`, a stream that `Last-Event-ID` resumes.
+    """
     wanted = jobs.parse_id(job_id)
-    filters = job_events.Filters(phase=phase, host=host, kinds=_parsed_kinds(kind))
+    filters = _filters(phase, host, kind, result, search)
+    where = _where(after, before, tail)
     if streams.MEDIA_TYPE in request.headers.get("accept", ""):
+        if before is not None or tail:
+            raise InvalidSpec([FieldProblem("before" if before else "tail", "is for pages, not for streams")])
         await job_events.require(guards.principal(request), wanted)
-        told = state.of(request.app).follower.follow(wanted, _resumed(request, after), filters)
+        told = state.of(request.app).follower.follow(wanted, _resumed(request, where.after), filters)
         return Stream(streams.frames(told), media_type=streams.MEDIA_TYPE, headers=streams.HEADERS)
     found = await job_events.page(
-        guards.principal(request), wanted, after=after, limit=limit, filters=filters
+        guards.principal(request), wanted, where=where, limit=limit, filters=filters
     )
-    following = found[-1].sequence if len(found) == limit else None
-    return Response(wire.EventPage(data=[streams.wire_event(event) for event in found], next=following))
+    return Response(
+        wire.EventPage(
+            data=[streams.wire_event(event) for event in found.events],
+            previous=found.previous,
+            next=found.next,
+            last_sequence=found.last_sequence,
+            events_expired=found.expired,
+        )
+    )
 
 
 @get("/{job_id:str}/log", summary="Log of a job", media_type="text/plain", guards=_READ)
@@ -143,13 +177,42 @@ def _resumed(request: guards.AnyRequest, after: int) -> int:
     return int(given)
 
 
-def _parsed_kinds(text: str | None) -> tuple[EventKind, ...] | None:
+def _where(after: int | None, before: int | None, tail: bool) -> job_events.Where:
+    given = [name for name, value in (("after", after), ("before", before)) if value is not None]
+    given += ["tail"] if tail else []
+    if len(given) > 1:
+        raise InvalidSpec([FieldProblem(given[1], f"cannot be given together with {given[0]}")])
+    return job_events.Where(after=after or 0, before=before, tail=tail)
+
+
+def _filters(
+    phase: str | None, host: str | None, kind: str | None, result: str | None, search: str | None
+) -> job_events.Filters:
+    """Filters of a request; a kind and a status that exclude each other match nothing."""
+    kinds = _named(kind, "kind", {one.value: one for one in EventKind})
+    results = _named(result, "status", job_events.RESULTS)
+    if kinds is not None and results is not None:
+        kinds = tuple(one for one in kinds if one in results)
+    return job_events.Filters(
+        phase=_text(phase),
+        host=_text(host),
+        kinds=kinds if kinds is not None else results,
+        text=_text(search),
+    )
+
+
+def _named(text: str | None, field: str, known: Mapping[str, EventKind]) -> tuple[EventKind, ...] | None:
     if text is None:
         return None
     try:
-        return tuple(EventKind(part.strip()) for part in text.split(","))
-    except ValueError as error:
-        raise InvalidSpec([FieldProblem("kind", "must be among: " + ", ".join(EventKind))]) from error
+        return tuple(dict.fromkeys(known[part.strip()] for part in text.split(",")))
+    except KeyError as error:
+        raise InvalidSpec([FieldProblem(field, "must be among: " + ", ".join(known))]) from error
+
+
+def _text(text: str | None) -> str | None:
+    """What the log shows in place of NUL is what is looked for."""
+    return None if text is None else text.replace("\0", "\u2400")
 
 
 def _accepted(message: str, cluster_id: uuid.UUID, job_id: uuid.UUID) -> Accepted:

@@ -51,6 +51,7 @@ class Job(Reply):
     reason: str | msgspec.UnsetType = msgspec.UNSET
     message: str | msgspec.UnsetType = msgspec.UNSET
     retry_of: str | msgspec.UnsetType = msgspec.UNSET
+    events_expired: bool | msgspec.UnsetType = msgspec.UNSET  # true when the log has lost its beginning
 
 
 class Event(Reply):
@@ -70,7 +71,16 @@ class Event(Reply):
 
 
 class EventPage(Reply):
-    """Events after a sequence; `next` is the `after` of the following page, null on the last one so far."""
+    """Events in order of their sequence.
+
+    `previous` is the `before` of the page before this one, `next` the `after` of the page behind it; null at
+    the ends. A search may find nothing in a page and still say where to go on. `last_sequence` is how far the
+    job was: a stream that begins there misses nothing. `events_expired`: the job's first events, or all, were
+    removed because they are older than this server keeps events.
+    """
 
     data: list[Event]
+    previous: int | None
     next: int | None
+    last_sequence: int
+    events_expired: bool

@@ -15,22 +15,41 @@ from engine.domain.errors import NotFound
 from engine.domain.events import EventKind, RunEvent
 from engine.domain.permissions import Permission, Principal
 from engine.domain.statuses import FINAL_JOB_STATUSES, JobStatus
-from engine.store import events, job_views
+from engine.store import event_pages, events, job_views
+from engine.store.event_pages import Filters, Span
 from engine.store.notifications import RECONNECTED, Hub
 
+__all__ = [
+    "RESULTS",
+    "Ended",
+    "EventPage",
+    "Filters",
+    "Follower",
+    "Quiet",
+    "Where",
+    "expired",
+    "line",
+    "log",
+    "page",
+    "require",
+]
+
 BATCH = 500
+ENDLESS = 2**62  # above every sequence
 # A notification can be lost with its connection; so often a follower looks by itself. It is the ping too.
 LOOK_SECONDS = 15.0
 # Between a job's last event and its final status lies one commit.
 LAST_LOOK_SECONDS = 0.1
 
 
-class Filters(msgspec.Struct, frozen=True, kw_only=True):
-    """Which events; None means any."""
-
-    phase: str | None = None
-    host: str | None = None
-    kinds: tuple[EventKind, ...] | None = None
+#: What the results of a task on a host are called in requests.
+RESULTS = {
+    "ok": EventKind.HOST_OK,
+    "changed": EventKind.HOST_CHANGED,
+    "failed": EventKind.HOST_FAILED,
+    "unreachable": EventKind.HOST_UNREACHABLE,
+    "skipped": EventKind.HOST_SKIPPED,
+}
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -115,19 +134,61 @@ class Follower:
         return list(self._flags.get(uuid.UUID(payload.partition(":")[0]), ()))
 
 
+class Where(msgspec.Struct, frozen=True, kw_only=True):
+    """From where a page is read: the events above a sequence, those just below one, or the last ones."""
+
+    after: int = 0
+    before: int | None = None
+    tail: bool = False
+
+
+class EventPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Events in order of their sequence, and how to go on in both directions."""
+
+    events: list[RunEvent]
+    previous: int | None  # `before` of the page that ends here; None when nothing lies before
+    next: int | None  # `after` of the page that begins here; None when nothing lies behind, so far
+    last_sequence: int  # of the job, when the page was read
+    expired: bool  # the job's first events, or all, are not kept any more
+
+
 async def page(
-    principal: Principal, job_id: uuid.UUID, *, after: int, limit: int, filters: Filters
-) -> list[RunEvent]:
-    """Events with a sequence above `after`, in order; raises NotFound."""
-    await require(principal, job_id)
-    return await _read(job_id, after, filters, limit)
+    principal: Principal, job_id: uuid.UUID, *, where: Where, limit: int, filters: Filters
+) -> EventPage:
+    """At most `limit` events; raises NotFound."""
+    last = (await require(principal, job_id)).last_sequence
+    first = await event_pages.first(job_id)
+    expired = last > 0 and first != 1
+    first = last + 1 if first is None else first
+    backwards = where.tail or where.before is not None
+    if backwards:
+        below = last + 1 if where.before is None else min(where.before, last + 1)
+        span = Span(above=first - 1, below=below, backwards=True)
+    else:
+        span = Span(above=max(where.after, first - 1), below=last + 1)
+    found = await event_pages.read(job_id, span, filters, limit)
+    onward = found.reached if found.more else None
+    return EventPage(
+        events=found.events,
+        previous=onward if backwards else where.after + 1 if where.after >= first else None,
+        next=onward if not backwards else below - 1 if below <= last else None,
+        last_sequence=last,
+        expired=expired,
+    )
 
 
-async def require(principal: Principal, job_id: uuid.UUID) -> None:
-    """Raises NotFound or Forbidden unless the caller may read this job."""
+async def expired(job_id: uuid.UUID, last_sequence: int) -> bool:
+    """Whether the first events of a job, or all, are not kept any more."""
+    return last_sequence > 0 and await event_pages.first(job_id) != 1
+
+
+async def require(principal: Principal, job_id: uuid.UUID) -> job_views.Progress:
+    """How far a job is, for a caller who may read it; raises NotFound or Forbidden."""
     permissions.require(principal, Permission.JOB_READ)
-    if await job_views.progress(job_id) is None:
+    progress = await job_views.progress(job_id)
+    if progress is None:
         raise NotFound(f"There is no job {job_id}.")
+    return progress
 
 
 async def log(job_id: uuid.UUID) -> AsyncIterator[str]:
@@ -158,9 +219,7 @@ def line(event: RunEvent) -> str:
 
 
 async def _read(job_id: uuid.UUID, after: int, filters: Filters, limit: int) -> list[RunEvent]:
-    return await events.read(
-        job_id, after=after, limit=limit, phase=filters.phase, host=filters.host, kinds=filters.kinds
-    )
+    return (await event_pages.read(job_id, Span(above=after, below=ENDLESS), filters, limit)).events
 
 
 async def _raised(flag: asyncio.Event, seconds: float) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from engine.domain.events import EventKind
 from engine.domain.statuses import JobStatus
 from engine.services import job_events
+from engine.store import event_pages
 from tests.contract.harness import Api, Run, cluster_body, serving, settings, sse
 
 EVENT = {
@@ -56,10 +57,119 @@ async def test_events_come_in_pages(api: Api) -> None:
     first = (await client.get(path, params={"limit": 3})).json()
     second = (await client.get(path, params={"after": first["next"], "limit": 3})).json()
 
-    assert set(first) == {"data", "next"}
+    assert set(first) == {"data", "previous", "next", "last_sequence", "events_expired"}
     assert all(set(event) == EVENT for event in first["data"])
     assert [event["sequence"] for event in first["data"] + second["data"]] == [1, 2, 3, 4, 5]
     assert second["next"] is None
+    assert (first["previous"], second["previous"]) == (None, 4)
+    assert first["last_sequence"] == 5
+    assert first["events_expired"] is False
+
+
+async def test_a_job_is_opened_at_its_end_and_paged_upwards(api: Api) -> None:
+    client, run, path = await begun(api)
+    await run.tell_many(10)
+
+    async def page(**params: Any) -> tuple[list[int], int | None, int | None]:
+        found = (await client.get(path, params=params | {"limit": 4})).json()
+        return [event["sequence"] for event in found["data"]], found["previous"], found["next"]
+
+    assert await page(tail=True) == ([7, 8, 9, 10], 7, None)
+    assert await page(before=7) == ([3, 4, 5, 6], 3, 6)
+    assert await page(before=3) == ([1, 2], None, 2)
+    assert await page(after=6) == ([7, 8, 9, 10], 7, None)
+    assert await page(before=1) == ([], None, 0)
+    assert await page(after=10) == ([], 11, None)
+    assert await page(before=1000) == ([7, 8, 9, 10], 7, None)
+
+
+async def test_filtered_pages_go_both_ways(api: Api) -> None:
+    client, run, path = await begun(api)
+    for number in range(6):
+        await run.tell(
+            run.event(EventKind.HOST_OK, phase="first", host="control-01", task=f"Pull {number}"),
+            run.event(EventKind.HOST_CHANGED, phase="second", host="worker-01", message=f"Pulled {number}"),
+            run.event(EventKind.TASK_STARTED, phase="second", task=f"Start {number}"),
+        )
+
+    async def pages(limit: int = 2, **params: Any) -> list[int]:
+        """All sequences, read from the end."""
+        found: list[int] = []
+        where: dict[str, Any] = {"tail": True}
+        while True:
+            page = (await client.get(path, params={**params, **where, "limit": limit})).json()
+            found = [event["sequence"] for event in page["data"]] + found
+            if page["previous"] is None:
+                return found
+            where = {"before": page["previous"]}
+
+    assert await pages(host="worker-01") == [2, 5, 8, 11, 14, 17]
+    assert await pages(status="changed") == [2, 5, 8, 11, 14, 17]
+    assert await pages(status="ok,failed", phase="first") == [1, 4, 7, 10, 13, 16]
+    assert await pages(phase="second", limit=5) == sorted([*range(2, 19, 3), *range(3, 19, 3)])
+    assert await pages(host="worker-01", phase="first") == []
+    assert await pages(kind="host_ok", status="changed") == []
+    assert await pages(search="pull", status="ok") == [1, 4, 7, 10, 13, 16]
+    assert await pages(search="PULLED 3") == [11]
+    assert await pages(search="100%_") == []
+
+
+async def test_a_search_looks_at_a_bounded_part_and_says_where_to_go_on(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_pages, "SEARCH_WINDOW", 10)
+    client, run, path = await begun(api)
+    await run.tell_many(25)
+
+    async def page(**params: Any) -> tuple[list[int], int | None, int | None]:
+        found = (await client.get(path, params=params | {"search": "task 12"})).json()
+        return [event["sequence"] for event in found["data"]], found["previous"], found["next"]
+
+    assert await page(tail=True) == ([], 16, None)
+    assert await page(before=16) == ([13], 6, 15)
+    assert await page(before=6) == ([], None, 5)
+    assert await page() == ([], None, 10)
+    assert await page(after=10) == ([13], 11, 20)
+    assert await page(after=20) == ([], 21, None)
+
+
+async def test_a_page_of_big_events_is_cut_by_size_and_goes_on(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_pages, "MOST_BYTES", 2500)
+    client, run, path = await begun(api)
+    await run.tell(*[run.event(EventKind.MESSAGE, message="x" * 1000) for _ in range(5)])
+
+    first = (await client.get(path)).json()
+    last = (await client.get(path, params={"tail": True})).json()
+
+    assert [event["sequence"] for event in first["data"]] == [1, 2, 3]
+    assert first["next"] == 3
+    assert [event["sequence"] for event in last["data"]] == [3, 4, 5]
+    assert last["previous"] == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("before=0", "before"),
+        ("before=5&after=3", "before"),
+        ("tail=true&before=5", "tail"),
+        ("tail=perhaps", "tail"),
+        ("status=great", "status"),
+        ("kind=nix", "kind"),
+        ("search=", "search"),
+        ("limit=1001", "limit"),
+        ("sequence=5", "sequence"),
+    ],
+)
+async def test_a_wrong_page_request_names_the_field(api: Api, query: str, field: str) -> None:
+    client, _, path = await begun(api)
+
+    answer = await client.get(f"{path}?{query}")
+
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
 async def test_events_are_filtered_by_phase_host_and_kind(api: Api) -> None:

@@ -1,0 +1,56 @@
+"""A job's events read from their end upwards, then followed, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+
+from engine.domain.events import EventKind
+from engine.domain.statuses import JobStatus
+from tests.contract import harness
+from tests.contract.test_events import begun
+from tests.integration.conftest import database_url, server_home, template  # noqa: F401
+from tests.tui.test_against_the_api import server  # noqa: F401
+from tui.client import Client
+from tui.stream import EventStream, History
+
+
+async def test_a_job_is_read_from_its_end_and_followed_from_there(server: harness.Api):  # noqa: F811
+    _, run, path = await begun(server)
+    await run.tell_many(12)
+    client = Client(server.url)
+    await client.sign_in(harness.ADMIN, harness.PASSWORD)
+    job_id = path.split("/")[-2]
+    history = History(client, job_id)
+    history.PAGE = 5
+
+    last = await history.open()
+    follower = EventStream(client, job_id, after=history.last_sequence)
+    following = asyncio.create_task(follower.run(lambda *_: None))
+    before = await history.earlier()
+    await run.tell_many(3)
+    first = await history.earlier()
+    await run.finish(JobStatus.SUCCESS, [run.event(EventKind.JOB_FINISHED, data={"status": "success"})])
+    await following
+    await client.close()
+
+    assert [event.sequence for event in [*first, *before, *last]] == list(range(1, 13))
+    assert [event.sequence for event in follower.drain()] == list(range(13, 17))
+    assert history.at_start
+    assert await history.earlier() == []
+    assert not history.expired
+
+
+async def test_a_filtered_history_has_only_what_fits(server: harness.Api):  # noqa: F811
+    _, run, path = await begun(server)
+    await run.tell_many(6)
+    await run.tell(run.event(EventKind.HOST_FAILED, host="worker-01", message="full disk"))
+    client = Client(server.url)
+    await client.sign_in(harness.ADMIN, harness.PASSWORD)
+    history = History(client, path.split("/")[-2], status="failed", host=None)
+
+    found = await history.open()
+    await client.close()
+
+    assert [event.message for event in found] == ["full disk"]
+    assert history.at_start
+    assert history.last_sequence == 7
