@@ -25,11 +25,15 @@ class Permission(enum.StrEnum):
     JOB_READ = "job:read"
     JOB_CANCEL = "job:cancel"
     JOB_RETRY = "job:retry"
+    WORKER_READ = "worker:read"
+    WORKER_DRAIN = "worker:drain"
+    WORKER_RESUME = "worker:resume"
+    WORKER_DELETE = "worker:delete"  # one that is lost
     AUDIT_READ = "audit:read"
     USER_MANAGE = "user:manage"
 
 
-_VIEWER = frozenset({Permission.CLUSTER_READ, Permission.JOB_READ})
+_VIEWER = frozenset({Permission.CLUSTER_READ, Permission.JOB_READ, Permission.WORKER_READ})
 _OPERATOR = frozenset(Permission) - {Permission.USER_MANAGE}
 
 GRANTS: dict[Role, frozenset[Permission]] = {

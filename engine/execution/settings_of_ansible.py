@@ -13,19 +13,16 @@ from pathlib import Path
 import psutil
 
 from engine import content
+from engine.domain import capacity
 from engine.execution.ssh import SYSTEM_PATH, Access
 
 _MEGABYTE = 1024 * 1024
-_FORK_MEGABYTES = 100
-_RESERVED_MEGABYTES = 2048
-_FORKS_PER_CPU = 4
 
 
 def forks(hosts: int) -> int:
     """How many hosts are worked on at once: as many as there are, within four per CPU and 100 MB each."""
-    memory = (psutil.virtual_memory().total // _MEGABYTE - _RESERVED_MEGABYTES) // _FORK_MEGABYTES
-    capacity = min(_FORKS_PER_CPU * (os.cpu_count() or 1), memory)
-    return max(1, min(hosts, capacity))
+    memory = psutil.virtual_memory().total // _MEGABYTE
+    return max(1, min(hosts, capacity.of_machine(os.cpu_count() or 1, memory).forks))
 
 
 def environment(

@@ -62,12 +62,14 @@ class JobRun:
         record: Callable[[RunEvent], None],
         say: Callable[[str], None],
         cancelled: threading.Event,
+        forks: int | None = None,
     ) -> None:
         self._assignment = assignment
         self._settings = settings
         self._record = record
         self._say = say
         self._cancelled = cancelled
+        self._forks = forks
         self._id = str(assignment.job.id)
 
     def play(self) -> RunResult:
@@ -102,6 +104,7 @@ class JobRun:
             secrets=assignment.secrets,
             tags=tags,
             limit=",".join(assignment.limit) or None,
+            forks=self._forks,
             host_keys=inventory.host_keys(assignment.spec),
             log_path=_log_path(assignment.job.id),
             check=assignment.job.type in READ_ONLY_JOBS,

@@ -41,6 +41,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     database_url: str
     encryption_key: str
     artifacts: ArtifactSettings
+    forks: int | None = None  # of the worker; None = by the machine
     patience_seconds: float = 150.0  # without a database; shorter than a lease
 
     def __repr__(self) -> str:
@@ -123,6 +124,7 @@ class Supervisor:
                 record=writer.record,
                 say=writer.say,
                 cancelled=self._cancelled,
+                forks=self._orders.forks,
             )
             return self._judged(await _in_own_thread(run))
         finally:

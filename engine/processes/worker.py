@@ -9,11 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
-import socket
 import subprocess
-import time
 import uuid
 from typing import Any
 
@@ -23,19 +20,19 @@ import psycopg
 import structlog
 from procrastinate.exceptions import ConnectorException
 
-from engine import content
-from engine.processes import burial, embedded_postgresql, run_lock
+from engine.domain.capacity import Capacity
+from engine.processes import burial, embedded_postgresql, registration, run_lock
 from engine.processes.job_run import ArtifactSettings
 from engine.processes.standby import Standby
 from engine.processes.supervisor import Orders
-from engine.services import runs
+from engine.services import runs, workers
 from engine.services.encryption import Cipher
 from engine.services.settings import Settings
-from engine.store import database, events, idempotency_records, jobs, queue, sessions
+from engine.store import database, events, idempotency_records, jobs, notifications, queue, sessions
+from engine.store import workers as worker_rows
 
 POLL_SECONDS = 0.5  # of the queue, when a notification was missed
 SWEEP_SECONDS = 1.0
-LOST_TRIGGER_SECONDS = 3.0  # a job that is due and older than this needs no trigger
 HOUSEKEEPING_SECONDS = 3600.0
 SHUTDOWN_SECONDS = 5.0  # for the database to let go
 STANDBY_SECONDS = 5.0
@@ -46,14 +43,17 @@ _LOG = structlog.get_logger(__name__)
 class Worker:
     """The worker of one KEELYARD_HOME."""
 
-    def __init__(self, database_url: str, settings: Settings, concurrency: int) -> None:
+    def __init__(self, database_url: str, settings: Settings, offers: Capacity) -> None:
         self._url = database_url
         self._settings = settings
         self._cipher = Cipher(settings.encryption_key)
-        self._concurrency = concurrency
-        self._name = _identity()
+        self._offers = offers
+        self._name = registration.identity()
+        self._registration = registration.Registration(self._name, offers)
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._starting = asyncio.Lock()
+        self._asked: set[uuid.UUID] = set()  # jobs whose trigger came here
+        self._about_to_look = False
         self._standby = Standby()
         self._look = asyncio.Event()  # something happened: sweep at once
 
@@ -64,17 +64,28 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             loop.add_signal_handler(number, stopping.set)
         await database.connect(self._url)
+        drained = await self._registration.enter()
         self._standby.prepare()
         tasks = [
             asyncio.create_task(coroutine)
             for coroutine in (
                 self._serve_queue(),
+                self._hear_of_work(),
+                self._registration.beat_forever(),
                 self._sweep_forever(),
                 self._keep_house(),
                 self._keep_server(),
             )
         ]
-        _LOG.info("The worker is ready.", worker=self._name, concurrency=self._concurrency)
+        _LOG.info(
+            "The worker is drained: it takes no jobs until it is resumed."
+            if drained
+            else "The worker is ready.",
+            worker=self._name,
+            forks=self._offers.forks,
+            memory_mb=self._offers.memory_mb,
+            runs=self._offers.runs,
+        )
         stopped = asyncio.create_task(stopping.wait())
         try:
             done, _ = await asyncio.wait({stopped, *tasks}, return_when=asyncio.FIRST_COMPLETED)
@@ -92,6 +103,7 @@ class Worker:
             async with asyncio.timeout(SHUTDOWN_SECONDS):
                 async with self._starting:
                     self._standby.dismiss()
+                await self._registration.leave()
                 await database.close()
         except TimeoutError:
             waiting = tasks
@@ -100,28 +112,37 @@ class Worker:
             self._standby.dismiss()
             os._exit(0)
 
-    async def start(self, job_id: uuid.UUID) -> bool:
-        """Claim a job and start its supervisor; False when it is not to be started here and now.
+    async def look(self, triggered: uuid.UUID | None = None) -> None:
+        """Start what is this worker's to start now; tell another of a triggered job that is better off there.
 
         A worker that is ended meanwhile finishes this first: a claimed job gets its supervisor.
         """
-        return await asyncio.shield(self._start(job_id))
+        if triggered is not None:
+            self._asked.add(triggered)
+        if not self._about_to_look:  # else the look that waits for its turn sees everything this one would
+            self._about_to_look = True
+            await asyncio.shield(self._take())
 
-    async def _start(self, job_id: uuid.UUID) -> bool:
+    async def _take(self) -> None:
         async with self._starting:
-            if len(await jobs.running_of_worker(self._name)) >= self._concurrency:
-                return False
-            lock = run_lock.take(job_id)
-            if lock is None:
-                return False
-            try:
-                attempt = await runs.claim(job_id, self._name)
-                if attempt is None:
-                    return False
+            self._about_to_look = False
+            asked, self._asked = self._asked, set()
+            placed = await workers.placement(self._name)
+            for job_id in placed.mine:
+                await self._start(job_id)
+        for name in {placed.others[job_id] for job_id in asked if job_id in placed.others}:
+            await worker_rows.wake(name)
+
+    async def _start(self, job_id: uuid.UUID) -> None:
+        lock = run_lock.take(job_id)
+        if lock is None:
+            return
+        try:
+            attempt = await workers.claim(job_id, self._name)
+            if attempt is not None:
                 await self._launch(job_id, attempt, lock)
-            finally:
-                os.close(lock)
-        return True
+        finally:
+            os.close(lock)
 
     async def _launch(self, job_id: uuid.UUID, attempt: int, lock: int) -> None:
         orders = Orders(
@@ -134,6 +155,7 @@ class Worker:
                 self._settings.keelyard_bundle,
                 self._settings.keelyard_bundle_public_key,
             ),
+            forks=self._offers.forks,
         )
         try:
             child = self._standby.launch(orders, lock)
@@ -142,7 +164,6 @@ class Worker:
             await runs.mark_interrupted(job_id, attempt, reason, self._cipher)
             return
         self._watch(child)
-        await jobs.set_supervisor(job_id, attempt, child.pid)
         _LOG.info("A supervisor has the job.", job_id=str(job_id), pid=child.pid)
         # The next one is loaded when this run's own start is over.
         asyncio.get_running_loop().call_later(STANDBY_SECONDS, self._standby.prepare)
@@ -174,7 +195,7 @@ class Worker:
 
             @app.task(name=queue.TASK)
             async def start_run(job_id: str) -> None:
-                await self.start(uuid.UUID(job_id))
+                await self.look(uuid.UUID(job_id))
 
             try:
                 async with app.open_async():
@@ -191,6 +212,19 @@ class Worker:
                 _LOG.warning("The queue's connection was lost; trying again.", error=repr(error))
             await asyncio.sleep(SWEEP_SECONDS)
 
+    async def _hear_of_work(self) -> None:
+        """A job's end makes room, and another worker may leave a job to this one."""
+        hub = notifications.Hub(self._url, [worker_rows.WAKE_CHANNEL])
+        async with hub.subscribe(worker_rows.WAKE_CHANNEL) as calls:
+            await hub.start()
+            try:
+                while True:
+                    if await calls.get() in ("", self._name):
+                        with contextlib.suppress(*_LOST):  # the sweep says so, and looks again
+                            await self.look()
+            finally:
+                await hub.stop()
+
     async def _sweep_forever(self) -> None:
         while True:
             try:
@@ -206,13 +240,12 @@ class Worker:
         for job in await jobs.running_of_worker(self._name):
             if not run_lock.held(job.id):
                 await burial.bury(job, self._cipher)
+        for job in await workers.give_back_unstarted():
+            _LOG.warning("A claimed job was never begun; it waits again.", job_id=str(job.id))
         for job in await jobs.lease_expired(except_worker=self._name):
             reason = f"Worker {job.worker} has shown no life for {jobs.LEASE_SECONDS} s."
             await runs.mark_interrupted(job.id, job.attempt, reason, self._cipher)
-        free = self._concurrency - len(await jobs.running_of_worker(self._name))
-        if free > 0:
-            for job_id in await jobs.startable(free, older_than_seconds=LOST_TRIGGER_SECONDS):
-                await self.start(job_id)
+        await self.look()
 
     async def _keep_house(self) -> None:
         while True:
@@ -220,6 +253,7 @@ class Worker:
                 await events.make_partitions()
                 await sessions.delete_expired()
                 await idempotency_records.delete_expired()
+                await worker_rows.remove_forgotten()
                 await asyncio.to_thread(burial.remove_abandoned_directories)
             except _LOST as error:
                 _LOG.warning("Housekeeping waits for the database.", error=repr(error))
@@ -236,15 +270,3 @@ class Worker:
             if not await asyncio.to_thread(embedded_postgresql.running):
                 _LOG.warning("The embedded PostgreSQL was gone; it is started again.")
                 await asyncio.to_thread(embedded_postgresql.ensure_running)
-
-
-def _identity() -> str:
-    """The same for every worker of this home, whatever its process; another for every home."""
-    path = content.home() / "worker_name"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
-    scratch.write_text(f"{socket.gethostname()}-{secrets.token_hex(4)}\n")
-    with contextlib.suppress(FileExistsError):
-        os.link(scratch, path)
-    scratch.unlink()
-    return path.read_text().strip()

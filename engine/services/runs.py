@@ -5,6 +5,7 @@ The supervisor of a run calls most of this; the worker claims, and buries runs w
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Mapping, Sequence
 
@@ -27,7 +28,18 @@ from engine.domain.statuses import (
     PhaseStatus,
 )
 from engine.services.encryption import Cipher
-from engine.store import clusters, database, events, jobs, nodes, phases, queue, records, ssh_credentials
+from engine.store import (
+    clusters,
+    database,
+    events,
+    jobs,
+    nodes,
+    phases,
+    queue,
+    records,
+    ssh_credentials,
+    workers,
+)
 
 _PHASE_FINISHED = frozenset({PhaseStatus.SUCCEEDED, PhaseStatus.SKIPPED})
 
@@ -93,12 +105,12 @@ async def claim(job_id: uuid.UUID, worker: str) -> int | None:
 
 
 async def load(job_id: uuid.UUID, attempt: int, cipher: Cipher) -> Assignment:
-    """What the supervisor of this attempt has to do.
+    """What the supervisor of this attempt, this process, has to do. A claim that nobody began is given back.
 
     Raises events.Fenced when the job is another's, NotFound when the cluster has no credential any more.
     """
-    job = await _job(job_id)
-    if job.attempt != attempt or job.status is not JobStatus.RUNNING:
+    job = await jobs.begin(job_id, attempt, os.getpid())
+    if job is None:
         raise events.Fenced(f"Job {job_id} is not run by attempt {attempt} any more.")
     cluster = await clusters.get(job.cluster_id)
     credential = await ssh_credentials.of_cluster(job.cluster_id)
@@ -248,6 +260,7 @@ async def _end(job: records.Job, result: RunResult, cipher: Cipher) -> None:
     await _keep_observations(job, result, cipher)
     await derive_status(job.cluster_id)
     await _trigger_next(job.cluster_id)
+    await workers.wake()
 
 
 async def _keep_observations(job: records.Job, result: RunResult, cipher: Cipher) -> None:

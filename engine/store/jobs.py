@@ -13,13 +13,15 @@ from engine.domain.statuses import JobStatus, JobType
 from engine.store import database, records, rows
 
 LEASE_SECONDS = 180
+START_SECONDS = 30  # from a claim until the supervisor's own first word; else somebody else may have the job
 CANCEL_CHANNEL = "job_cancel"  # payload: job id
 
 #: Queued jobs that nothing stands before: no running job and no older queued one in their cluster.
-_STARTABLE = """
+STARTABLE = """
     job.status = 'queued' AND job.cancel_requested_at IS NULL
     AND NOT EXISTS (
         SELECT 1 FROM job other WHERE other.cluster_id = job.cluster_id AND other.id <> job.id
+        AND other.status IN ('queued', 'running')
         AND (other.status = 'running'
              OR other.status = 'queued' AND (other.created_at, other.id) < (job.created_at, job.id)))"""
 
@@ -93,17 +95,27 @@ async def claim(job_id: uuid.UUID, worker: str) -> int | None:
     """
     sql = f"""
         UPDATE job SET status = 'running', attempt = attempt + 1, worker = $2, started_at = now(),
-               lease_until = now() + make_interval(secs => $3)
-        WHERE id = $1 AND {_STARTABLE} RETURNING attempt"""
-    row = await database.fetch_one(sql, job_id, worker, LEASE_SECONDS)
+               supervisor_pid = NULL, lease_until = now() + make_interval(secs => $3)
+        WHERE id = $1 AND {STARTABLE} RETURNING attempt"""
+    row = await database.fetch_one(sql, job_id, worker, START_SECONDS)
     return None if row is None else int(row["attempt"])
 
 
-async def set_supervisor(job_id: uuid.UUID, attempt: int, pid: int) -> None:
-    """Note who runs it."""
-    await database.fetch(
-        "UPDATE job SET supervisor_pid = $3 WHERE id = $1 AND attempt = $2", job_id, attempt, pid
-    )
+async def begin(job_id: uuid.UUID, attempt: int, pid: int) -> records.Job | None:
+    """The supervisor's first word: from here on the job is its own, with a whole lease. None: it is not."""
+    sql = """
+        UPDATE job SET supervisor_pid = $3, lease_until = now() + make_interval(secs => $4)
+        WHERE id = $1 AND attempt = $2 AND status = 'running' RETURNING *"""
+    return await rows.one(records.Job, sql, job_id, attempt, pid, LEASE_SECONDS)
+
+
+async def give_back() -> list[records.Job]:
+    """Queue again what was claimed and never begun; the claimer's attempt number is void from here on."""
+    sql = """
+        UPDATE job SET status = 'queued', attempt = attempt + 1, worker = NULL, started_at = NULL,
+               lease_until = NULL
+        WHERE status = 'running' AND supervisor_pid IS NULL AND lease_until < now() RETURNING *"""
+    return await rows.many(records.Job, sql)
 
 
 async def renew_lease(job_id: uuid.UUID, attempt: int) -> records.Job | None:
@@ -141,14 +153,6 @@ async def request_cancel(job_id: uuid.UUID) -> records.Job | None:
     if job is not None:
         await database.fetch("SELECT pg_notify($1, $2)", CANCEL_CHANNEL, str(job_id))
     return job
-
-
-async def startable(limit: int, *, older_than_seconds: float = 0.0) -> list[uuid.UUID]:
-    """Queued jobs that nothing stands before, oldest first."""
-    sql = f"""
-        SELECT id FROM job WHERE {_STARTABLE} AND created_at <= now() - make_interval(secs => $2)
-        ORDER BY created_at, id LIMIT $1"""
-    return [row["id"] for row in await database.fetch(sql, limit, older_than_seconds)]
 
 
 async def next_of_cluster(cluster_id: uuid.UUID) -> uuid.UUID | None:

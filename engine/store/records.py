@@ -187,3 +187,18 @@ class IdempotencyRecord(msgspec.Struct, frozen=True, kw_only=True):
     headers: dict[str, str] = {}
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     created_at: datetime = field(default_factory=now)
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """A process that starts runs from one KEELYARD_HOME."""
+
+    name: str
+    hostname: str
+    version: str
+    forks: int
+    memory_mb: int
+    runs_limit: int | None = None
+    drained: bool = False
+    started_at: datetime = field(default_factory=now)
+    last_seen: datetime = field(default_factory=now)
+    stopped_at: datetime | None = None

@@ -13,7 +13,18 @@ from engine.domain.errors import JobAlreadyFinished
 from engine.domain.events import EventKind, RunEvent
 from engine.domain.statuses import ClusterStatus, JobStatus, JobType, NodeStatus, PhaseStatus
 from engine.services import runs
-from engine.store import clusters, database, events, jobs, nodes, notifications, phases, queue, records
+from engine.store import (
+    clusters,
+    database,
+    events,
+    jobs,
+    nodes,
+    notifications,
+    phases,
+    queue,
+    records,
+    workers,
+)
 from tests.integration import factories
 from tests.integration.factories import CIPHER
 
@@ -72,7 +83,7 @@ async def test_two_jobs_of_one_cluster_claimed_at_once_do_not_both_run(store):
     attempts = await asyncio.gather(*(runs.claim(job.id, "worker") for job in both))
 
     assert attempts == [1, None]
-    assert await jobs.startable(10) == []
+    assert await workers.waiting(10) == []
 
 
 async def test_the_next_job_is_triggered_when_the_first_ends(store):

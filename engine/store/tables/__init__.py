@@ -12,6 +12,7 @@ from engine.store.tables.phase import Phase
 from engine.store.tables.session import Session
 from engine.store.tables.ssh_credential import SshCredential
 from engine.store.tables.tenant import Tenant
+from engine.store.tables.worker import Worker
 
 #: In the order in which foreign keys allow them to be made.
 ALL: tuple[type[Table], ...] = (
@@ -25,6 +26,7 @@ ALL: tuple[type[Table], ...] = (
     Phase,
     AuditEntry,
     IdempotencyRecord,
+    Worker,
 )
 
 __all__ = [
@@ -39,4 +41,5 @@ __all__ = [
     "Session",
     "SshCredential",
     "Tenant",
+    "Worker",
 ]
