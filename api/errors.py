@@ -14,6 +14,7 @@ from api.decoding import MalformedBody, UnsupportedBody
 from api.schemas.common import FieldError, Problem
 from engine.domain import errors
 
+RETRY_SECONDS = 2  # in which what was away may be back
 MEDIA_TYPE = "application/problem+json"
 
 STATUSES: dict[type[errors.KeelyardError], int] = {
@@ -57,7 +58,9 @@ def problem(
 
 def headers_for(status: int) -> dict[str, str]:
     """Headers that a status owes."""
-    return {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if status == 401:
+        return {"WWW-Authenticate": "Bearer"}
+    return {"Retry-After": str(RETRY_SECONDS)} if status == 503 else {}
 
 
 def correlation_id(request: Request[Any, Any, Any]) -> str:

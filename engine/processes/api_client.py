@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any, Self
@@ -11,7 +12,7 @@ import httpx
 
 from engine.domain.errors import KeelyardError, ServiceUnavailable
 
-RECONNECTS = 30  # of a broken event stream, one second apart at most
+RECONNECTS = 30  # of a broken event stream, one second apart
 
 
 class ApiClient:
@@ -71,8 +72,8 @@ class ApiClient:
                         return
                     last, failures = max(last, sequence), 0
                     yield event
-            except httpx.TransportError:
-                pass
+            except (httpx.TransportError, ServiceUnavailable):
+                time.sleep(1)
             failures += 1
         raise ServiceUnavailable(
             f"The events of job {job_id} broke off.", remedy="Is the server still running?"
@@ -84,7 +85,8 @@ class ApiClient:
         with self._http.stream("GET", path, headers=headers, timeout=httpx.Timeout(30, read=60)) as response:
             if response.is_error:
                 response.read()
-                raise KeelyardError(f"GET {path}: {response.status_code} {_words(response)}")
+                kind = ServiceUnavailable if response.is_server_error else KeelyardError
+                raise kind(f"GET {path}: {response.status_code} {_words(response)}")
             yield from _decode(response.iter_lines())
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, override
 
 import asyncpg
@@ -14,6 +15,11 @@ from engine.domain.errors import ServiceUnavailable
 
 RUNTIME_ROLE = "keelyard_runtime"  # may not touch what is written in the audit log; made by the migrations
 POOL_MAXIMUM = 10
+CLOSE_SECONDS = 5.0
+
+
+class DatabaseUnavailable(ServiceUnavailable):
+    """The server was not there when it was asked, or went away before it answered."""
 
 
 class _Engine(PostgresEngine):
@@ -29,6 +35,7 @@ DATABASE = _Engine(config={})
 
 #: What a lost or unreachable server raises, whatever the moment.
 CONNECTION_ERRORS = (
+    DatabaseUnavailable,
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
@@ -72,9 +79,19 @@ async def connect(url: str, *, role: str | None = RUNTIME_ROLE, maximum: int = P
 
 
 async def close() -> None:
-    """Close the pool; quietly nothing when none is open."""
-    if DATABASE.pool is not None:
-        await DATABASE.close_connection_pool()
+    """Close the pool; quietly nothing when none is open.
+
+    A connection lost in the middle of something may never come back to the pool: it is not waited for.
+    """
+    pool = DATABASE.pool
+    if pool is None:
+        return
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await DATABASE.close_connection_pool()
+    except CONNECTION_ERRORS:
+        pool.terminate()
+        DATABASE.pool = None
 
 
 def connection_arguments(url: str, *, role: str | None = RUNTIME_ROLE) -> dict[str, Any]:
@@ -116,11 +133,22 @@ def _decode(value: bytes) -> Any:
 
 @contextlib.asynccontextmanager
 async def transaction() -> AsyncIterator[PostgresTransaction]:
-    """Queries of this task inside the block commit or roll back together; inner blocks join the outer one."""
+    """Queries of this task inside the block commit or roll back together; inner blocks join the outer one.
+
+    Raises DatabaseUnavailable when there is no server to begin or end it with.
+    """
     scope = DATABASE.transaction()
     try:
-        async with scope as opened:
+        with _telling():
+            opened = await scope.__aenter__()
+        try:
             yield opened
+        except BaseException as error:
+            with _telling():
+                await scope.__aexit__(type(error), error, error.__traceback__)
+            raise
+        with _telling():
+            await scope.__aexit__(None, None, None)
     finally:
         # When the connection is lost, Piccolo leaves the block with the dead transaction still current.
         if DATABASE.current_transaction.get() is scope:
@@ -131,13 +159,31 @@ async def transaction() -> AsyncIterator[PostgresTransaction]:
 
 
 async def fetch(sql: str, *arguments: Any) -> list[dict[str, Any]]:
-    """Rows of a statement with `$1` placeholders, inside the transaction of this task if there is one."""
+    """Rows of a statement with `$1` placeholders, inside the transaction of this task if there is one.
+
+    Raises DatabaseUnavailable when the server is away, and what PostgreSQL has against the statement.
+    """
     current = DATABASE.current_transaction.get()
-    if current is not None:
-        return [dict(row) for row in await current.connection.fetch(sql, *arguments)]
-    if DATABASE.pool is None:
-        raise ServiceUnavailable("The database is not connected.")
-    return [dict(row) for row in await DATABASE.pool.fetch(sql, *arguments)]
+    with _telling():
+        if current is not None:
+            return [dict(row) for row in await current.connection.fetch(sql, *arguments)]
+        if DATABASE.pool is None:
+            raise DatabaseUnavailable("The database is not connected.")
+        return [dict(row) for row in await DATABASE.pool.fetch(sql, *arguments)]
+
+
+@contextlib.contextmanager
+def _telling() -> Iterator[None]:
+    """Whatever a lost server raises here, as one error that a caller can be told."""
+    try:
+        yield
+    except DatabaseUnavailable:
+        raise
+    except CONNECTION_ERRORS as error:
+        raise DatabaseUnavailable(
+            f"The database does not answer: {error or type(error).__name__}.",
+            remedy="Ask again in a moment.",
+        ) from error
 
 
 async def fetch_one(sql: str, *arguments: Any) -> dict[str, Any] | None:

@@ -116,3 +116,24 @@ async def test_no_secret_is_in_arguments_or_environment_of_a_run(own_server, wor
         assert factories.CANARY not in seen, process.cmdline()
     await runs.cancel(job.id)
     await ended(job.id)
+
+
+async def test_a_server_that_is_away_is_one_typed_error_and_holds_up_nobody(own_server, workplace):
+    """In a statement, when a transaction begins or ends, and when the pool closes with a connection out."""
+    held = database.transaction()
+    await held.__aenter__()
+
+    embedded_postgresql.stop(workplace.home)
+
+    with pytest.raises(database.DatabaseUnavailable, match="does not answer"):
+        await database.fetch("SELECT 1")
+    with pytest.raises(database.DatabaseUnavailable):
+        await held.__aexit__(None, None, None)
+    with pytest.raises(database.DatabaseUnavailable):
+        async with database.transaction():
+            pass
+    never_returned = database.DATABASE.pool
+    embedded_postgresql.ensure_running(workplace.home)
+    await never_returned.acquire()
+    await database.close()
+    assert database.DATABASE.pool is None
