@@ -4,7 +4,7 @@ SHELL := /bin/bash
 V := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup setup-nodes check format test test-nodes test-nodes-full demo demo-down bench bundle clean
+.PHONY: help setup setup-nodes check format test test-nodes test-nodes-full demo demo-down bench bench-chaos bundle clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -47,6 +47,10 @@ test-nodes-full: bundle ## every test on lab nodes
 bench: bundle ## measured ratios against baselines run in the same minute
 	@.ci/setup bench
 	$(V)/python -m tests.bench
+
+MINUTES ?= 30
+bench-chaos: setup-nodes ## kill everything at random under 20 concurrent jobs, then count (root; MINUTES=30)
+	$(V)/python -m tests.bench.chaos --minutes $(MINUTES)
 
 clean: ## remove .venv and caches of the checkout
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .ansible
