@@ -11,6 +11,7 @@ import msgspec
 
 from engine.domain.specs import SshSecrets
 from engine.domain.statuses import PhaseStatus
+from engine.execution.pulse import Pulse
 
 
 class RunStatus(enum.StrEnum):
@@ -19,6 +20,7 @@ class RunStatus(enum.StrEnum):
     SUCCESS = "success"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    EXPIRED = "expired"  # its owner had fallen silent
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +38,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     secret_variables: Mapping[str, str] = {}  # passed by a 0600 file that goes first; redacted everywhere
     host_keys: Mapping[str, tuple[str, ...]] = {}  # node → pinned "TYPE BASE64"
     fact_cache: Path | None = None  # directory shared between runs of one cluster; None = this run only
+    pulse: Pulse | None = None  # the owner's word that the run may go on; None = as long as the owner lives
     log_path: Path | None = None  # redacted, plain-text output is appended here
     check: bool = False
     isolate: bool = True  # False: processes that a local play starts may outlive the run (the lab's nodes do)

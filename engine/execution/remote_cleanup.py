@@ -1,16 +1,18 @@
-"""After a cancel: ends on the nodes what a run left there, and waits for what must never be killed midway."""
+"""After a cancel or a crash: ends on the nodes what a run left, and waits for what is never killed midway."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from engine.domain.specs import AuthMethod, SshSecrets
-from engine.execution import host_keys, run_directory, ssh, termination
+from engine.execution import host_keys, remote_sweep, ssh, termination
 from engine.execution.redaction import Redactor
 from engine.execution.ssh import Access, Place
 
@@ -24,22 +26,26 @@ _SUDO_ASKED = (
     "if sudo -n true 2>/dev/null; then read -r _; exec sudo -n python3 -; "
     "else exec sudo -S -p '' python3 -; fi"
 )
-_PROGRAM = Path(__file__).with_name("remote_sweep.py")
+_PROGRAM = Path(remote_sweep.__file__).read_text(encoding="utf-8")  # now: it may be replaced during a run
+_CONNECTIONS = 64  # at once; each is an ssh process for some seconds
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be ended on the nodes."""
+
+    run_ids: Sequence[str]
+    wait_seconds: float = WAIT_SECONDS  # for what is never stopped midway
+    afterwards: str = "look at the node before the next job"  # what becomes of it when that is over
 
 
 def clean(
-    access: Access,
-    places: Mapping[str, Place],
-    run_id: str,
-    *,
-    on_message: Callable[[str], None],
-    wait_seconds: int = WAIT_SECONDS,
+    access: Access, places: Mapping[str, Place], orders: Orders, *, on_message: Callable[[str], None]
 ) -> None:
     """End what carries the marker of a run on every node, all nodes at once.
 
     `on_message` hears, in words, what is waited for, how much was ended, and which nodes could not be looked
-    at. Package managers, kubeadm and etcd's tools are left alone until they are done, for at most
-    `wait_seconds`.
+    at. Package managers, kubeadm and etcd's tools are left alone until they are done, or until the time to
+    wait is over.
     """
     if not places:
         return
@@ -48,37 +54,35 @@ def clean(
     def tell(text: str) -> None:
         on_message(redactor.text(text))
 
-    with ThreadPoolExecutor(max_workers=min(16, len(places))) as pool:
+    with ThreadPoolExecutor(max_workers=min(_CONNECTIONS, len(places))) as pool:
         for name, place in places.items():
-            pool.submit(_clean_node, access, name, place, run_id, tell, wait_seconds)
+            pool.submit(_clean_node, access, name, place, orders, tell)
 
 
 def reap(
+    directory: Path,
     places: Mapping[str, Place],
-    pinned: Mapping[str, tuple[str, ...]],
+    pinned: Mapping[str, Sequence[str]],
     username: str,
     secrets: SshSecrets,
-    run_id: str,
+    orders: Orders,
     *,
     on_message: Callable[[str], None],
 ) -> None:
-    """`clean` for a run whose supervisor is dead: opens its own way in.
+    """`clean` for runs whose supervisor is dead: opens its own way in, from a private directory.
 
     A node whose host key was not recorded yet is trusted on this first contact, as a run would do.
     """
     unknown = {name: (place.address, place.port) for name, place in places.items() if not pinned.get(name)}
     scanned = host_keys.scan_all(unknown)
     known = dict(pinned) | {name: tuple(key.pinned for key in keys) for name, keys in scanned.items()}
-    with (
-        run_directory.kept(f"reap-{run_id}"[:64]) as directory,
-        ssh.open_access(directory, username, secrets) as access,
-    ):
+    with ssh.open_access(directory, username, secrets) as access:
         access.pin(places, known)
-        clean(access, places, run_id, on_message=on_message)
+        clean(access, places, orders, on_message=on_message)
 
 
 def _clean_node(
-    access: Access, name: str, place: Place, run_id: str, on_message: Callable[[str], None], wait_seconds: int
+    access: Access, name: str, place: Place, orders: Orders, on_message: Callable[[str], None]
 ) -> None:
     try:
         with subprocess.Popen(
@@ -92,10 +96,10 @@ def _clean_node(
         ) as process:
             assert process.stdin is not None
             assert process.stdout is not None
-            process.stdin.write(_input(access, run_id, wait_seconds))
+            process.stdin.write(_input(access, orders))
             process.stdin.close()
             for line in process.stdout:
-                _report(name, line, on_message)
+                _report(name, line, orders, on_message)
             complaint = process.stderr.read() if process.stderr else ""
             code = process.wait()
         if code != 0:
@@ -113,21 +117,21 @@ def _remote_command(access: Access) -> tuple[str, ...]:
     return ("sudo", "-n", "python3", "-")
 
 
-def _input(access: Access, run_id: str, wait_seconds: int) -> str:
+def _input(access: Access, orders: Orders) -> str:
     """What goes to the node's standard input: sudo's password where it is needed, then the program and its
     orders.
     """
-    orders = {
-        "marker": f"{termination.NODE_MARKER}={run_id}",
+    told = {
+        "markers": [f"{termination.NODE_MARKER}={run_id}" for run_id in orders.run_ids],
         "spare": NEVER_KILLED,
-        "wait_seconds": wait_seconds,
+        "wait_seconds": orders.wait_seconds,
     }
     password = access.secrets.password if access.username != "root" else None
     lead = f"{password}\n" if password and access.secrets.auth_method is AuthMethod.PASSWORD else ""
-    return f"{lead}{_PROGRAM.read_text(encoding='utf-8')}\nsweep({json.dumps(orders)!r})\n"
+    return f"{lead}{_PROGRAM}\nsweep({json.dumps(told)!r})\n"
 
 
-def _report(name: str, line: str, on_message: Callable[[str], None]) -> None:
+def _report(name: str, line: str, orders: Orders, on_message: Callable[[str], None]) -> None:
     try:
         said: dict[str, Any] = json.loads(line)
     except ValueError:
@@ -138,4 +142,4 @@ def _report(name: str, line: str, on_message: Callable[[str], None]) -> None:
         count = said["killed"]
         on_message(f"{name}: ended {count} {'process' if count == 1 else 'processes'} left by the run")
     elif "gave_up" in said:
-        on_message(f"{name}: {', '.join(said['gave_up'])} still runs; look at the node before the next job")
+        on_message(f"{name}: {', '.join(said['gave_up'])} still runs; {orders.afterwards}")

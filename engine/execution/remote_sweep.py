@@ -11,40 +11,48 @@ import sys
 import time
 from pathlib import Path
 
+LOOK_SECONDS = 0.2
+SETTLE_SECONDS = 1.0  # a command that was on its way when its sender died still starts
+
 
 def sweep(text: str) -> None:
-    """End every process with the marker; report as JSON lines. Spared programs, what they started and what
-    waits for
-    them are left alone until they are done."""
+    """End every process with one of the markers; report as JSON lines. Spared programs, what they started and
+    what waits for them are left alone until they are done, or until the time to wait is over."""
     orders = json.loads(text)
-    deadline = time.monotonic() + orders["wait_seconds"]
+    markers = {marker.encode() for marker in orders["markers"]}
+    start = time.monotonic()
+    clean_since = start
     killed: set[int] = set()
     reported: list[str] = []
     while True:
-        marked = _marked(orders["marker"].encode())
+        marked = _marked(markers)
         spared = _spared(marked, set(orders["spare"]))
         for pid in set(marked) - spared:
             _kill(pid, killed)
         names = sorted({marked[pid] for pid in spared if marked[pid] in orders["spare"]})
-        if not marked:
+        now = time.monotonic()
+        if marked:
+            clean_since = now
+        elif now - clean_since >= SETTLE_SECONDS:
             break
         if names and names != reported:
             _say({"waiting": names})
             reported = names
-        if time.monotonic() > deadline:
+        if marked and now - start > orders["wait_seconds"]:
+            _say({"killed": len(killed)})
             _say({"gave_up": names or sorted(set(marked.values()))})
             return
-        time.sleep(0.2)
+        time.sleep(LOOK_SECONDS)
     _say({"killed": len(killed)})
 
 
-def _marked(marker: bytes) -> dict[int, str]:
+def _marked(markers: set[bytes]) -> dict[int, str]:
     found = {}
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         try:
-            if marker in (entry / "environ").read_bytes().split(b"\0"):
+            if markers & set((entry / "environ").read_bytes().split(b"\0")):
                 found[int(entry.name)] = (entry / "comm").read_text(errors="replace").strip()
         except OSError:
             continue

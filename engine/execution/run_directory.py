@@ -3,6 +3,8 @@
 DIR/inventory/hosts.yml   DIR/variables.yml   DIR/secrets.yml (0600, password logins only, removed first)
 DIR/project/              snapshot of playbooks and roles, so that an upgrade in mid-run does not matter
 DIR/output/               results the plays leave: kubeconfig, nodes/, preflight.json
+DIR/leash.py DIR/pulse    what ends the run when its owner falls silent, and where the owner speaks to it
+DIR/sweep/                access to the nodes while the rest of an earlier run is ended there
 DIR/env DIR/artifacts     ansible-runner's; DIR/cp ssh control sockets; DIR/agent ssh-agent's socket; DIR/tmp
 """
 
@@ -70,6 +72,13 @@ def abandoned(running: set[str]) -> list[Path]:
     if not root().is_dir():
         return []
     return sorted(path for path in root().iterdir() if path.is_dir() and path.name not in running)
+
+
+def sweeping(directory: Path) -> Path:
+    """A new private directory below a run's own, for reaching nodes outside Ansible."""
+    below = directory / "sweep"
+    below.mkdir(mode=0o700)
+    return below
 
 
 @contextmanager

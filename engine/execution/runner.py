@@ -29,6 +29,7 @@ from engine.domain.specs import AuthMethod, SshSecrets
 from engine.execution import (
     host_keys,
     inventory,
+    leash,
     plan,
     private_keys,
     remote_cleanup,
@@ -41,6 +42,7 @@ from engine.execution.delivery import Delivery
 from engine.execution.events import Translator
 from engine.execution.outcomes import HostRecap, RunOutcome, RunRequest, RunStatus
 from engine.execution.phase_tracker import PhaseTracker
+from engine.execution.pulse import Pulse
 from engine.execution.redaction import Redactor
 
 __all__ = ["HostRecap", "RunOutcome", "RunRequest", "RunStatus", "execute"]
@@ -89,6 +91,7 @@ class _Run:
         self.pinned = dict(request.host_keys)
         self.learned: dict[str, tuple[str, ...]] = {}
         self.cleanup: list[str] = []
+        self.pulse = request.pulse or Pulse()
         self.ended = threading.Event()
 
     def execute(self, on_event: Callable[[RunEvent], None]) -> RunOutcome:
@@ -97,7 +100,8 @@ class _Run:
             with contextlib.ExitStack() as stack:
                 access = stack.enter_context(self._access()) if self.request.secrets else None
                 rc = None if self.cancelled.is_set() else self._play(access, delivery, stack)
-                if self.cancelled.is_set() and access is not None:
+                stopped = self.cancelled.is_set() or rc == leash.EXPIRED
+                if stopped and access is not None:
                     self._clean_nodes(access, delivery)
             return self._outcome(rc, delivery)
         finally:
@@ -116,6 +120,7 @@ class _Run:
         arguments = self._write_files(access)
         log = stack.enter_context(self._open_log())
         config = self._config(arguments, access)
+        self.pulse.attach(self.directory / "pulse")
         watcher = threading.Thread(target=self._watch_for_cancel, name="run-cancel", daemon=True)
         termination.become_subreaper()
         watcher.start()
@@ -132,6 +137,7 @@ class _Run:
         finally:
             self.ended.set()
             watcher.join()
+            self.pulse.detach()
             if self.request.isolate or self.cancelled.is_set():
                 termination.reap_local(self.request.run_id)
             (self.directory / "secrets.yml").unlink(missing_ok=True)
@@ -202,11 +208,12 @@ class _Run:
             marker={termination.MARKER: request.run_id},
         )
         config.env = {name: config.env[name] for name in _RUNNERS_OWN if name in config.env} | ours
-        config.command = [
-            *termination.leash(isolate=request.isolate),
-            *_playbook_command(),
-            *config.command[1:],
-        ]
+        config.command = termination.leashed(
+            [*_playbook_command(), *config.command[1:]],
+            self.directory,
+            request.run_id,
+            isolate=request.isolate,
+        )
         return config
 
     def _on_raw_event(self, raw: dict[str, Any], delivery: Delivery, log: Any) -> bool:
@@ -240,7 +247,8 @@ class _Run:
             delivery.put([self.translator.message(text)])
 
         reached = {name: place for name, place in self.places.items() if self.pinned.get(name)}
-        remote_cleanup.clean(access, reached, self.request.run_id, on_message=tell)
+        orders = remote_cleanup.Orders(run_ids=[self.request.run_id])
+        remote_cleanup.clean(access, reached, orders, on_message=tell)
 
     def _resolve(self, pattern: str) -> list[str] | None:
         named = inventory.resolve(self.request.inventory, pattern)
@@ -280,6 +288,8 @@ class _Run:
     def _judge(self, rc: int | None) -> tuple[RunStatus, str]:
         if self.cancelled.is_set() and rc != 0:
             return RunStatus.CANCELLED, "The run was cancelled."
+        if rc == leash.EXPIRED:
+            return RunStatus.EXPIRED, "The run was ended because its owner had fallen silent."
         first = self.tracker.first_failure()
         if rc == 0 and (self.tracker.anything_done() or not self.phases):
             return RunStatus.SUCCESS, ""

@@ -14,11 +14,14 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import psutil
+
+from engine.execution import leash, run_directory
 
 # Two names: nodes may be containers of this very machine, and nothing on them is ours to kill from here.
 MARKER = "KEELYARD_CONTROLLER_RUN"  # in the environment of everything of a run on this machine
@@ -26,6 +29,7 @@ NODE_MARKER = "KEELYARD_RUN_ID"  # in the environment of a run's tasks on the no
 GRACE_SECONDS = 10.0
 _SWEEP_SECONDS = 5.0
 _PR_SET_CHILD_SUBREAPER = 36
+_LEASH = Path(leash.__file__).read_text(encoding="utf-8")  # now: the file may be replaced during a run
 _PID_NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
@@ -42,16 +46,22 @@ def namespaces_allowed() -> bool:
     return subprocess.run([*_PID_NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
 
 
-def leash(*, isolate: bool) -> list[str]:
-    """What to put before a command so that it dies with the thread that started it.
+def leashed(command: list[str], directory: Path, run_id: str, *, isolate: bool) -> list[str]:
+    """A command so changed that it dies with the thread that starts it.
 
-    With `isolate` and where it is allowed, everything below it dies too. A shell is the namespace's init: it
-    reaps orphans, and leaves `ansible-playbook` an ordinary process that a signal can end.
+    With `isolate` everything below it dies too, also when its owner lives but says nothing any more (see
+    `leash`, whose FIFO is DIRECTORY/pulse). Where it is allowed the leash is init of a PID namespace; either
+    way `ansible-playbook` is an ordinary process below it that a signal can end.
     """
-    command = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-    if isolate and namespaces_allowed():
-        command += [*_PID_NAMESPACE, "sh", "-c", '"$@"; exit $?', "keelyard-run"]
-    return command
+    dies_with_parent = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+    if not isolate:
+        return [*dies_with_parent, *command]
+    program = directory / "leash.py"
+    run_directory.write_private(program, _LEASH)
+    on_leash = [sys.executable, "-I", "-S", str(program), str(directory / "pulse"), f"{MARKER}={run_id}"]
+    if namespaces_allowed():
+        return [*dies_with_parent, *_PID_NAMESPACE, *on_leash, *command]
+    return [*on_leash, *dies_with_parent, *command]  # the leash itself sees that its owner is gone, and kills
 
 
 def processes(run_id: str) -> list[psutil.Process]:

@@ -1,44 +1,189 @@
-"""What is done for a run whose supervisor is dead: its processes, its events, its secrets, its status."""
+"""What is done for a run whose supervisor is dead: its processes here and on the nodes, events, status.
+
+A worker buries the runs of its own KEELYARD_HOME, whose supervisors' locks it can see. A run of another
+worker that has shown no life for a whole lease it first takes over, which fences the rest of its supervisor.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import time
 import uuid
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import asyncpg
 import structlog
 
+from engine.domain.errors import KeelyardError
 from engine.domain.events import EventKind
-from engine.execution import run_directory, termination
-from engine.processes import run_lock, spool
-from engine.services import runs
+from engine.domain.leases import LeaseTimes
+from engine.domain.statuses import JobStatus
+from engine.execution import remote_cleanup, run_directory, termination
+from engine.processes import job_run, run_lock, spool
+from engine.services import runs, workers
 from engine.services.encryption import Cipher
-from engine.store import events, records
+from engine.store import database, events, jobs, records
 
 REASON = "The supervisor of this run died. Nothing was repeated; retry resumes at the first unfinished phase."
+SILENT = (
+    "The worker of this run showed no life for a whole lease. Nothing was repeated; retry resumes at the "
+    "first unfinished phase."
+)
+SPARED_SECONDS = 8.0  # for package managers and the like to end by themselves before the cluster is free
+AFTERWARDS = "it is left to end, and the next run of this cluster waits for it"
 _LOG = structlog.get_logger(__name__)
 
 
-async def bury(job: records.Job, cipher: Cipher) -> bool:
-    """Mark a run as interrupted once nothing of it is left on this machine and its spool is in the log.
+class LeaseWatch:
+    """Tells which runs are dead by watching that they show no life, on a clock of our own.
 
-    Returns False when it is alive, or had ended by itself.
+    Neither the database's clock nor another machine's is asked: one that jumps makes nobody dead and keeps
+    nobody alive.
     """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: dict[uuid.UUID, tuple[object, float]] = {}
+
+    def silent(self, running: Sequence[records.Job]) -> list[records.Job]:
+        """Those whose lease has not changed for its whole length while this watch looked."""
+        now = self._clock()
+        seen = {}
+        for job in running:
+            sign = (job.attempt, job.lease_until)
+            before = self._seen.get(job.id)
+            seen[job.id] = before if before is not None and before[0] == sign else (sign, now)
+        self._seen = seen
+        return [job for job in running if now - seen[job.id][1] >= job.lease_seconds]
+
+
+class Undertaker:
+    """Buries for one worker, several runs at a time; `look` never waits for a burial."""
+
+    def __init__(self, worker: str, cipher: Cipher, times: LeaseTimes) -> None:
+        self._worker = worker
+        self._cipher = cipher
+        self._times = times
+        self._watch = LeaseWatch()
+        self._burials: dict[uuid.UUID, asyncio.Task[None]] = {}
+
+    async def look(self) -> None:
+        """Start what is to be done for dead runs, silent runs of others, and rests of ended ones."""
+        mine = await jobs.running_of_worker(self._worker)
+        for job in mine:
+            if not run_lock.held(job.id):
+                self._start(job, REASON)
+        for job in self._watch.silent(await jobs.running_of_others(self._worker)):
+            await self._take(job)
+        known = {job.id for job in mine} | self._burials.keys()
+        for job_id in run_lock.all_known():
+            if job_id not in known:
+                await clear(job_id, self._worker)
+
+    async def stop(self) -> None:
+        """End without finishing: the next worker of this home goes on."""
+        for burial in self._burials.values():
+            burial.cancel()
+        await asyncio.gather(*self._burials.values(), return_exceptions=True)
+
+    async def _take(self, job: records.Job) -> None:
+        if job.supervisor_pid is None:
+            if await workers.give_back(job):
+                _LOG.warning("A claimed job was never begun; it waits again.", job_id=str(job.id))
+            return
+        taken = await jobs.take_over(job, self._worker)
+        if taken is not None:
+            _LOG.warning("A silent run was taken over.", job_id=str(job.id), worker=job.worker)
+            self._start(taken, SILENT)
+
+    def _start(self, job: records.Job, reason: str) -> None:
+        if job.id not in self._burials:
+            burial = asyncio.create_task(self._bury(job, reason), name=f"burial-{job.id}")
+            self._burials[job.id] = burial
+            burial.add_done_callback(lambda _: self._burials.pop(job.id))
+
+    async def _bury(self, job: records.Job, reason: str) -> None:
+        try:
+            await bury(job, self._cipher, reason=reason, times=self._times)
+        except (*database.CONNECTION_ERRORS, asyncpg.PostgresError, KeelyardError) as error:
+            _LOG.warning(
+                "A burial waits.", job_id=str(job.id), error=repr(error)
+            )  # the next look tries again
+
+
+async def bury(
+    job: records.Job, cipher: Cipher, *, reason: str = REASON, times: LeaseTimes | None = None
+) -> bool:
+    """Mark a run as interrupted once nothing of it is left and its spool is in the log.
+
+    Returns False when it is alive, or had ended by itself. What goes on on a node (a package manager,
+    kubeadm), and nodes that could not be looked at, are told in the job's log.
+    """
+    here = run_lock.path_of(job.id).exists()  # else it was another machine's
     lock = run_lock.take(job.id)  # held until the end: nobody else buries it meanwhile
     if lock is None:
         return False
+    shown = asyncio.create_task(_show_life(job, times or LeaseTimes()))
     try:
-        killed = await asyncio.to_thread(termination.reap_local, str(job.id))
-        await _drain(job)
-        await asyncio.to_thread(run_directory.remove, run_directory.path_of(str(job.id)))
-        interrupted = await runs.mark_interrupted(job.id, job.attempt, REASON, cipher)
+        if here:
+            await asyncio.to_thread(termination.reap_local, str(job.id))
+        told, _ = await asyncio.gather(_end_on_nodes(job, cipher), _drain(job))
+        await asyncio.to_thread(_remove_directory, job.id)
+        interrupted = await runs.mark_interrupted(job.id, job.attempt, reason, cipher, told)
         if interrupted:
-            _LOG.warning("A run was interrupted.", job_id=str(job.id), processes_killed=killed)
-        spool.path_of(job.id).unlink(missing_ok=True)
-        run_lock.forget(job.id)
+            _LOG.warning("A run was interrupted.", job_id=str(job.id))
+        _forget(job.id)
         return interrupted
     finally:
+        shown.cancel()
         os.close(lock)
+
+
+async def clear(job_id: uuid.UUID, worker: str) -> None:
+    """Remove what an ended run left on this machine: its supervisor was fenced, or killed at the very end."""
+    lock = run_lock.take(job_id)
+    if lock is None:
+        return
+    try:
+        job = await jobs.get(job_id)
+        if job is not None and job.status is JobStatus.RUNNING and job.worker == worker:
+            return  # claimed meanwhile
+        await asyncio.to_thread(termination.reap_local, str(job_id))
+        await asyncio.to_thread(_remove_directory, job_id)
+        _forget(job_id)
+    finally:
+        os.close(lock)
+
+
+async def _show_life(job: records.Job, times: LeaseTimes) -> None:
+    """While a run is buried nobody else takes it over."""
+    while True:
+        await asyncio.sleep(times.renew)
+        with contextlib.suppress(*database.CONNECTION_ERRORS, asyncpg.PostgresError):
+            await runs.renew(job.id, job.attempt)
+
+
+async def _end_on_nodes(job: records.Job, cipher: Cipher) -> list[str]:
+    """What the sweep of the nodes had to say."""
+    told: list[str] = []
+    try:
+        site = await runs.site(job, cipher)
+    except KeelyardError as error:
+        return [f"The nodes could not be looked at: {error}"]
+    orders = remote_cleanup.Orders(run_ids=[str(job.id)], wait_seconds=SPARED_SECONDS, afterwards=AFTERWARDS)
+
+    def sweep() -> None:
+        with run_directory.kept(f"sweep-{job.id}") as directory:
+            job_run.end_on_nodes(directory, site.spec, site.secrets, orders, told.append)
+
+    try:
+        await asyncio.to_thread(sweep)
+    except (KeelyardError, OSError) as error:
+        told.append(f"The nodes could not be looked at: {error}")
+    return told
 
 
 async def _drain(job: records.Job) -> None:
@@ -51,12 +196,26 @@ async def _drain(job: records.Job) -> None:
         _LOG.warning("The spool of a dead run does not fit its events.", job_id=str(job.id), error=str(error))
 
 
+def _remove_directory(job_id: uuid.UUID) -> None:
+    run_directory.remove(run_directory.path_of(str(job_id)))
+    run_directory.remove(run_directory.path_of(f"sweep-{job_id}"))
+
+
+def _forget(job_id: uuid.UUID) -> None:
+    spool.path_of(job_id).unlink(missing_ok=True)
+    run_lock.forget(job_id)
+
+
 def remove_abandoned_directories() -> None:
     """Remove run directories that no supervisor holds: leftovers of a machine that went down."""
     for directory in run_directory.abandoned(set()):
-        try:
-            job_id = uuid.UUID(directory.name)
-        except ValueError:
-            continue  # another command's run
-        if run_lock.path_of(job_id).exists() and not run_lock.held(job_id):
+        job_id = _job_of(directory)
+        if job_id is not None and run_lock.path_of(job_id).exists() and not run_lock.held(job_id):
             run_directory.remove(directory)
+
+
+def _job_of(directory: Path) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(directory.name.removeprefix("sweep-"))
+    except ValueError:
+        return None  # another command's run

@@ -16,9 +16,11 @@ from engine import content
 from engine.domain.cluster_status import HostResult
 from engine.domain.errors import KeelyardError
 from engine.domain.events import RunEvent
+from engine.domain.specs import ClusterSpec, SshSecrets
 from engine.domain.statuses import READ_ONLY_JOBS, JobStatus, JobType
 from engine.execution import artifacts, inventory, plan, remote_cleanup, run_directory, runner
 from engine.execution.artifacts import Artifacts, ArtifactsChoice
+from engine.execution.pulse import Pulse
 from engine.execution.ssh import Place
 from engine.processes import local_artifacts
 from engine.services.runs import Assignment, NodeReport, RunResult
@@ -28,6 +30,7 @@ _STATUS = {
     runner.RunStatus.SUCCESS: JobStatus.SUCCESS,
     runner.RunStatus.FAILED: JobStatus.FAILED,
     runner.RunStatus.CANCELLED: JobStatus.CANCELLED,
+    runner.RunStatus.EXPIRED: JobStatus.INTERRUPTED,
 }
 
 
@@ -62,6 +65,7 @@ class JobRun:
         record: Callable[[RunEvent], None],
         say: Callable[[str], None],
         cancelled: threading.Event,
+        pulse: Pulse,
         forks: int | None = None,
     ) -> None:
         self._assignment = assignment
@@ -70,6 +74,7 @@ class JobRun:
         self._say = say
         self._cancelled = cancelled
         self._forks = forks
+        self._pulse = pulse
         self._id = str(assignment.job.id)
 
     def play(self) -> RunResult:
@@ -88,8 +93,8 @@ class JobRun:
 
     def _play(self, directory: Path) -> RunResult:
         assignment = self._assignment
-        if assignment.interrupted is not None:
-            self._end_rest_of(assignment.interrupted)
+        if assignment.unswept:
+            self._end_rest_of_earlier(directory)
         _, tags = planned(assignment)
         request = runner.RunRequest(
             run_id=self._id,
@@ -108,6 +113,7 @@ class JobRun:
             host_keys=inventory.host_keys(assignment.spec),
             log_path=_log_path(assignment.job.id),
             check=assignment.job.type in READ_ONLY_JOBS,
+            pulse=self._pulse,
         )
         return _result(runner.execute(request, on_event=self._record, cancelled=self._cancelled))
 
@@ -121,17 +127,29 @@ class JobRun:
             public_key=Path(self._settings.public_key) if self._settings.public_key else None,
         )
 
-    def _end_rest_of(self, interrupted: uuid.UUID) -> None:
-        """What the interrupted run before left on the nodes ends first, or is waited for."""
-        spec = self._assignment.spec
-        remote_cleanup.reap(
-            {node.name: Place(node.ip_address, node.ssh_port) for node in spec.nodes},
-            inventory.host_keys(spec),
-            spec.username,
-            self._assignment.secrets,
-            str(interrupted),
-            on_message=self._say,
-        )
+    def _end_rest_of_earlier(self, directory: Path) -> None:
+        """What earlier runs that were stopped left on the nodes ends first, or is waited for."""
+        orders = remote_cleanup.Orders(run_ids=[str(job_id) for job_id in self._assignment.unswept])
+        end_on_nodes(directory, self._assignment.spec, self._assignment.secrets, orders, self._say)
+
+
+def end_on_nodes(
+    directory: Path,
+    spec: ClusterSpec,
+    secrets: SshSecrets,
+    orders: remote_cleanup.Orders,
+    say: Callable[[str], None],
+) -> None:
+    """End what runs of a cluster left on its nodes; what came of it is said, node by node."""
+    remote_cleanup.reap(
+        run_directory.sweeping(directory),
+        {node.name: Place(node.ip_address, node.ssh_port) for node in spec.nodes},
+        inventory.host_keys(spec),
+        spec.username,
+        secrets,
+        orders,
+        on_message=say,
+    )
 
 
 def _log_path(job_id: uuid.UUID) -> Path:

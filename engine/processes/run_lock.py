@@ -6,6 +6,7 @@ be reused, no clock can be wrong: a lock that is free means a supervisor that is
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import uuid
@@ -23,13 +24,16 @@ def take(job_id: uuid.UUID) -> int | None:
     """The lock as a file descriptor, or None when somebody holds it."""
     path = path_of(job_id)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        return None
-    return descriptor
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        if _is_at(descriptor, path):
+            return descriptor
+        os.close(descriptor)  # its run ended, and removed the file, between our opening and locking it
 
 
 def held(job_id: uuid.UUID) -> bool:
@@ -47,3 +51,19 @@ def held(job_id: uuid.UUID) -> bool:
 def forget(job_id: uuid.UUID) -> None:
     """Remove the file of a run that has ended."""
     path_of(job_id).unlink(missing_ok=True)
+
+
+def all_known() -> list[uuid.UUID]:
+    """Jobs that have a lock file here: their runs go on, or left something."""
+    found = []
+    for path in (content.home() / "runs").glob("*.lock"):
+        with contextlib.suppress(ValueError):
+            found.append(uuid.UUID(path.stem))
+    return found
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

@@ -20,7 +20,9 @@ import structlog
 
 from engine.domain.errors import KeelyardError
 from engine.domain.events import EventKind, RunEvent
+from engine.domain.leases import LeaseTimes
 from engine.domain.statuses import JobStatus
+from engine.execution import pulse
 from engine.processes import run_lock, spool
 from engine.processes.event_writer import STATEMENT_SECONDS, EventWriter
 from engine.processes.job_run import ArtifactSettings, JobRun, planned
@@ -28,7 +30,6 @@ from engine.services import runs
 from engine.services.encryption import Cipher
 from engine.store import database, events, jobs, notifications, records
 
-RENEW_SECONDS = 5.0
 RETRY_SECONDS = 1.0
 _LOG = structlog.get_logger(__name__)
 
@@ -42,7 +43,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     encryption_key: str
     artifacts: ArtifactSettings
     forks: int | None = None  # of the worker; None = by the machine
-    patience_seconds: float = 150.0  # without a database; shorter than a lease
+    times: LeaseTimes = LeaseTimes()
 
     def __repr__(self) -> str:
         return f"Orders(job_id={self.job_id}, attempt={self.attempt}, ...)"
@@ -55,6 +56,9 @@ class Cause(enum.Enum):
     STOPPED = "The supervisor was asked to stop (the machine goes down, or somebody ended it)."
     DATABASE = "The database did not answer for too long, so the run was stopped."
     FENCED = "The job was taken from this supervisor."
+    EXPIRED = (
+        "The run showed no life for almost a whole lease (was it paused, or its machine?) and was ended."
+    )
 
 
 class Supervisor:
@@ -64,8 +68,11 @@ class Supervisor:
         self._orders = orders
         self._job_id, self._attempt = orders.job_id, orders.attempt
         self._cipher = Cipher(orders.encryption_key)
+        self._times = orders.times
         self._cancelled = threading.Event()
         self._cause: Cause | None = None
+        self._pulse = pulse.Pulse()
+        self._renewed = pulse.now()
 
     async def run(self) -> int:
         """Do the job; returns the exit code: 0 when its end is in the database."""
@@ -92,7 +99,9 @@ class Supervisor:
 
     async def _supervised(self, writer: EventWriter, hub: notifications.Hub) -> runs.RunResult:
         try:
-            assignment = await runs.load(self._job_id, self._attempt, self._cipher)
+            sent = pulse.now()
+            assignment = await runs.load(self._job_id, self._attempt, self._cipher, self._times.lease)
+            self._may_go_on(sent)
             phases, tags = planned(assignment)
         except events.Fenced:
             self._stop(Cause.FENCED)
@@ -114,7 +123,7 @@ class Supervisor:
         )
         helpers = [
             asyncio.create_task(writer.run()),
-            asyncio.create_task(self._keep_lease(writer)),
+            asyncio.create_task(self._keep_lease()),
             asyncio.create_task(self._listen_for_cancel(hub)),
         ]
         try:
@@ -125,6 +134,7 @@ class Supervisor:
                 say=writer.say,
                 cancelled=self._cancelled,
                 forks=self._orders.forks,
+                pulse=self._pulse,
             )
             return self._judged(await _in_own_thread(run))
         finally:
@@ -134,33 +144,53 @@ class Supervisor:
 
     def _judged(self, result: runs.RunResult) -> runs.RunResult:
         """A run that was stopped tells why; one that got through before the stop is through."""
-        if self._cause is None or result.status is not JobStatus.CANCELLED:
+        cause = self._cause
+        if result.status is JobStatus.INTERRUPTED:
+            cause = cause or Cause.EXPIRED
+        elif cause is None or result.status is not JobStatus.CANCELLED:
             return result
-        status = JobStatus.CANCELLED if self._cause is Cause.CANCELLED else JobStatus.INTERRUPTED
-        return msgspec.structs.replace(result, status=status, reason=self._cause.value, message=None)
+        status = JobStatus.CANCELLED if cause is Cause.CANCELLED else JobStatus.INTERRUPTED
+        return msgspec.structs.replace(result, status=status, reason=cause.value, message=None)
 
     def _stop(self, cause: Cause) -> None:
         if self._cause is None:
             _LOG.info("The run is stopped.", job_id=str(self._job_id), cause=cause.name.lower())
             self._cause = cause
+        if cause is Cause.FENCED:
+            self._cause = cause  # whatever was asked for before: nothing may be changed any more
+            self._pulse.until(0.0)
         self._cancelled.set()
 
-    async def _keep_lease(self, writer: EventWriter) -> None:
+    async def _keep_lease(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(STATEMENT_SECONDS):
-                    lease = await runs.renew(self._job_id, self._attempt)
-            except (*database.CONNECTION_ERRORS, asyncpg.PostgresError):
-                if time.monotonic() - writer.last_contact > self._orders.patience_seconds:
-                    self._stop(Cause.DATABASE)
-                await asyncio.sleep(RETRY_SECONDS)
-                continue
-            writer.last_contact = time.monotonic()
-            if not lease.ours:
+                await self._renew()
+            except events.Fenced:
                 self._stop(Cause.FENCED)
-            elif lease.cancel_requested:
-                self._stop(Cause.CANCELLED)
-            await asyncio.sleep(RENEW_SECONDS)
+            except (*database.CONNECTION_ERRORS, asyncpg.PostgresError):
+                if pulse.now() - self._renewed > self._times.patience:
+                    self._stop(Cause.DATABASE)
+                await asyncio.sleep(min(RETRY_SECONDS, self._times.renew))
+                continue
+            await asyncio.sleep(self._times.renew)
+
+    async def _renew(self) -> None:
+        """Show life; what gets through lets the run go on, counted from when it was sent.
+
+        Raises events.Fenced when the job is another's.
+        """
+        sent = pulse.now()
+        async with asyncio.timeout(min(STATEMENT_SECONDS, self._times.patience)):
+            lease = await runs.renew(self._job_id, self._attempt)
+        if not lease.ours:
+            raise events.Fenced(f"Job {self._job_id} is not run by attempt {self._attempt} any more.")
+        self._may_go_on(sent)
+        if lease.cancel_requested:
+            self._stop(Cause.CANCELLED)
+
+    def _may_go_on(self, sent: float) -> None:
+        self._renewed = sent
+        self._pulse.until(sent + self._times.leash)
 
     async def _listen_for_cancel(self, hub: notifications.Hub) -> None:
         """The lease's renewal sees a cancel too, a few seconds later."""
@@ -174,7 +204,7 @@ class Supervisor:
         if self._cause is Cause.FENCED:
             return False
         rest = writer.rest(runs.finished_event(result))
-        deadline = time.monotonic() + self._orders.patience_seconds
+        deadline = time.monotonic() + self._times.patience
         while True:
             try:
                 async with asyncio.timeout(STATEMENT_SECONDS):

@@ -28,7 +28,7 @@ from engine.processes.supervisor import Orders
 from engine.services import runs, workers
 from engine.services.encryption import Cipher
 from engine.services.settings import Settings
-from engine.store import database, events, idempotency_records, jobs, notifications, queue, sessions
+from engine.store import database, events, idempotency_records, notifications, queue, sessions
 from engine.store import workers as worker_rows
 
 POLL_SECONDS = 0.5  # of the queue, when a notification was missed
@@ -50,6 +50,8 @@ class Worker:
         self._offers = offers
         self._name = registration.identity()
         self._registration = registration.Registration(self._name, offers)
+        self._times = settings.lease_times
+        self._undertaker = burial.Undertaker(self._name, self._cipher, self._times)
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._starting = asyncio.Lock()
         self._asked: set[uuid.UUID] = set()  # jobs whose trigger came here
@@ -101,6 +103,7 @@ class Worker:
         _, waiting = await asyncio.wait(tasks, timeout=SHUTDOWN_SECONDS)
         try:
             async with asyncio.timeout(SHUTDOWN_SECONDS):
+                await self._undertaker.stop()
                 async with self._starting:
                     self._standby.dismiss()
                 await self._registration.leave()
@@ -150,6 +153,7 @@ class Worker:
             attempt=attempt,
             database_url=self._url,
             encryption_key=self._settings.encryption_key,
+            times=self._times,
             artifacts=ArtifactSettings(
                 self._settings.keelyard_artifacts,
                 self._settings.keelyard_bundle,
@@ -237,14 +241,7 @@ class Worker:
             self._look.clear()
 
     async def _sweep(self) -> None:
-        for job in await jobs.running_of_worker(self._name):
-            if not run_lock.held(job.id):
-                await burial.bury(job, self._cipher)
-        for job in await workers.give_back_unstarted():
-            _LOG.warning("A claimed job was never begun; it waits again.", job_id=str(job.id))
-        for job in await jobs.lease_expired(except_worker=self._name):
-            reason = f"Worker {job.worker} has shown no life for {jobs.LEASE_SECONDS} s."
-            await runs.mark_interrupted(job.id, job.attempt, reason, self._cipher)
+        await self._undertaker.look()
         await self.look()
 
     async def _keep_house(self) -> None:

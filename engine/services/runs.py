@@ -16,6 +16,7 @@ from engine.domain import cluster_status
 from engine.domain.cluster_status import EndedRun, HostResult
 from engine.domain.errors import JobAlreadyFinished, NotFound
 from engine.domain.events import EventKind, RunEvent
+from engine.domain.leases import DEFAULT_SECONDS
 from engine.domain.specs import ClusterSpec, SshSecrets
 from engine.domain.statuses import (
     FINAL_JOB_STATUSES,
@@ -52,7 +53,14 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     secrets: SshSecrets
     finished_phases: frozenset[str]  # slugs that an earlier attempt finished
     limit: tuple[str, ...]  # nodes to work on; empty = all
-    interrupted: uuid.UUID | None  # the run before was interrupted: its rest on the nodes ends first
+    unswept: tuple[uuid.UUID, ...]  # earlier runs that were stopped: their rest on the nodes ends first
+
+
+class Site(msgspec.Struct, frozen=True):
+    """Where a job works, and with what right."""
+
+    spec: ClusterSpec
+    secrets: SshSecrets
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -104,27 +112,34 @@ async def claim(job_id: uuid.UUID, worker: str) -> int | None:
         return None
 
 
-async def load(job_id: uuid.UUID, attempt: int, cipher: Cipher) -> Assignment:
+async def load(
+    job_id: uuid.UUID, attempt: int, cipher: Cipher, lease_seconds: float = DEFAULT_SECONDS
+) -> Assignment:
     """What the supervisor of this attempt, this process, has to do. A claim that nobody began is given back.
 
     Raises events.Fenced when the job is another's, NotFound when the cluster has no credential any more.
     """
-    job = await jobs.begin(job_id, attempt, os.getpid())
+    job = await jobs.begin(job_id, attempt, os.getpid(), lease_seconds)
     if job is None:
         raise events.Fenced(f"Job {job_id} is not run by attempt {attempt} any more.")
+    found = await site(job, cipher)
+    return Assignment(
+        job=job,
+        spec=found.spec,
+        secrets=found.secrets,
+        finished_phases=await _finished_before(job),
+        limit=await _limit(job, found.spec),
+        unswept=tuple(await jobs.unswept(job.cluster_id)),
+    )
+
+
+async def site(job: records.Job, cipher: Cipher) -> Site:
+    """Where a job works. Raises NotFound when its cluster has no credential any more."""
     cluster = await clusters.get(job.cluster_id)
     credential = await ssh_credentials.of_cluster(job.cluster_id)
     if cluster is None or credential is None:
         raise NotFound(f"Cluster {job.cluster_id} has no SSH credential.", remedy="Create the cluster again.")
-    spec = await clusters.spec(cluster)
-    return Assignment(
-        job=job,
-        spec=spec,
-        secrets=cipher.decrypt_secrets(credential.secrets_encrypted),
-        finished_phases=await _finished_before(job),
-        limit=await _limit(job, spec),
-        interrupted=await _interrupted_before(job),
-    )
+    return Site(await clusters.spec(cluster), cipher.decrypt_secrets(credential.secrets_encrypted))
 
 
 async def begin(job_id: uuid.UUID, planned: Sequence[tuple[str, str]], skipped: frozenset[str]) -> None:
@@ -189,8 +204,11 @@ async def finish(
     return True
 
 
-async def mark_interrupted(job_id: uuid.UUID, attempt: int, reason: str, cipher: Cipher) -> bool:
-    """Bury a run whose supervisor is proven dead: its last event, its status, the cluster's next job.
+async def mark_interrupted(
+    job_id: uuid.UUID, attempt: int, reason: str, cipher: Cipher, told: Sequence[str] = ()
+) -> bool:
+    """Bury a run whose supervisor is proven dead: what is `told` about it and its last event, its status, the
+    cluster's next job.
 
     Returns False when it had ended by itself.
     """
@@ -199,6 +217,8 @@ async def mark_interrupted(job_id: uuid.UUID, attempt: int, reason: str, cipher:
         job = await jobs.get(job_id, lock=True)
         if job is None or job.attempt != attempt or job.status is not JobStatus.RUNNING:
             return False
+        for text in told:
+            await events.append_next(job_id, attempt, message_event(text))
         await events.append_next(job_id, attempt, finished_event(result))
         await _end(job, result, cipher)
     return True
@@ -252,6 +272,11 @@ def finished_event(result: RunResult) -> RunEvent:
         message=result.message or result.reason or "",
         data={"status": result.status.value, "reason": result.reason or ""},
     )
+
+
+def message_event(text: str) -> RunEvent:
+    """Something that Keelyard itself has to say; it has no number yet."""
+    return RunEvent(kind=EventKind.MESSAGE, created_at=records.now(), message=text)
 
 
 async def _end(job: records.Job, result: RunResult, cipher: Cipher) -> None:
@@ -341,8 +366,3 @@ async def _limit(job: records.Job, spec: ClusterSpec) -> tuple[str, ...]:
     }
     chosen = [node.name for node in spec.nodes if node.name in failed or node.role is NodeRole.CONTROL_PLANE]
     return () if len(chosen) == len(spec.nodes) else tuple(chosen)
-
-
-async def _interrupted_before(job: records.Job) -> uuid.UUID | None:
-    last = await jobs.last_ended(job.cluster_id)
-    return last.id if last is not None and last.status is JobStatus.INTERRUPTED else None

@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet
 
 from engine import content
 from engine.domain.errors import MisconfiguredServer
+from engine.domain.leases import DEFAULT_SECONDS, LeaseTimes
 
 DOCUMENTED_PASSWORD = "AdminPassword123!"  # noqa: S105 - the contract's example, refused outside the demo
 DOCUMENTED_SECRET = "dev-secret-key"  # noqa: S105 - the contract's example, refused
@@ -44,9 +45,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     trusted_proxy_cidrs: str = ""
     metrics_cidrs: str = ""
     keelyard_demo: bool = False
+    keelyard_lease_seconds: float = DEFAULT_SECONDS  # without a sign of life, until a run counts as dead
     keelyard_artifacts: str = "auto"  # auto | upstream | bundle
     keelyard_bundle: str = ""  # directory; empty = KEELYARD_HOME/bundle
     keelyard_bundle_public_key: str = ""  # file; empty = KEELYARD_HOME/keys/bundle-signing.pub
+
+    @property
+    def lease_times(self) -> LeaseTimes:
+        """How long runs may be silent; raises MisconfiguredServer for a lease that is too short."""
+        return LeaseTimes.of(self.keelyard_lease_seconds)
 
     @property
     def bundle(self) -> Path | None:

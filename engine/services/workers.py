@@ -65,18 +65,18 @@ async def claim(job_id: uuid.UUID, name: str) -> int | None:
         return None
 
 
-async def give_back_unstarted() -> list[records.Job]:
+async def give_back(seen: records.Job) -> bool:
     """Queue again what a worker claimed and, frozen or gone, never started a supervisor for."""
     async with database.transaction():
-        given = await jobs.give_back()
-        for job in given:
-            if job.cancel_requested_at is not None:
-                await runs.cancel(job.id)
-            else:
-                await runs.derive_status(job.cluster_id)
-        if given:
-            await workers.wake()
-    return given
+        job = await jobs.give_back(seen)
+        if job is None:
+            return False
+        if job.cancel_requested_at is not None:
+            await runs.cancel(job.id)
+        else:
+            await runs.derive_status(job.cluster_id)
+        await workers.wake()
+    return True
 
 
 # -- what is shown --

@@ -9,11 +9,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Sequence
 
+from engine.domain.leases import DEFAULT_SECONDS
 from engine.domain.statuses import JobStatus, JobType
 from engine.store import database, records, rows
 
-LEASE_SECONDS = 180
-START_SECONDS = 30  # from a claim until the supervisor's own first word; else somebody else may have the job
+START_SECONDS = 30.0  # from a claim until the supervisor's first word; else somebody else may have the job
 CANCEL_CHANNEL = "job_cancel"  # payload: job id
 
 #: Queued jobs that nothing stands before: no running job and no older queued one in their cluster.
@@ -95,35 +95,54 @@ async def claim(job_id: uuid.UUID, worker: str) -> int | None:
     """
     sql = f"""
         UPDATE job SET status = 'running', attempt = attempt + 1, worker = $2, started_at = now(),
-               supervisor_pid = NULL, lease_until = now() + make_interval(secs => $3)
+               supervisor_pid = NULL, lease_until = now() + make_interval(secs => $3), lease_seconds = $3
         WHERE id = $1 AND {STARTABLE} RETURNING attempt"""
     row = await database.fetch_one(sql, job_id, worker, START_SECONDS)
     return None if row is None else int(row["attempt"])
 
 
-async def begin(job_id: uuid.UUID, attempt: int, pid: int) -> records.Job | None:
+async def begin(
+    job_id: uuid.UUID, attempt: int, pid: int, lease_seconds: float = DEFAULT_SECONDS
+) -> records.Job | None:
     """The supervisor's first word: from here on the job is its own, with a whole lease. None: it is not."""
     sql = """
-        UPDATE job SET supervisor_pid = $3, lease_until = now() + make_interval(secs => $4)
+        UPDATE job SET supervisor_pid = $3, lease_seconds = $4,
+               lease_until = now() + make_interval(secs => $4)
         WHERE id = $1 AND attempt = $2 AND status = 'running' RETURNING *"""
-    return await rows.one(records.Job, sql, job_id, attempt, pid, LEASE_SECONDS)
+    return await rows.one(records.Job, sql, job_id, attempt, pid, lease_seconds)
 
 
-async def give_back() -> list[records.Job]:
-    """Queue again what was claimed and never begun; the claimer's attempt number is void from here on."""
+async def give_back(seen: records.Job) -> records.Job | None:
+    """Queue again what was claimed and never begun; None when it was begun since it was `seen`.
+
+    The claimer's attempt number is void from here on.
+    """
     sql = """
         UPDATE job SET status = 'queued', attempt = attempt + 1, worker = NULL, started_at = NULL,
                lease_until = NULL
-        WHERE status = 'running' AND supervisor_pid IS NULL AND lease_until < now() RETURNING *"""
-    return await rows.many(records.Job, sql)
+        WHERE id = $1 AND attempt = $2 AND status = 'running' AND supervisor_pid IS NULL RETURNING *"""
+    return await rows.one(records.Job, sql, seen.id, seen.attempt)
 
 
 async def renew_lease(job_id: uuid.UUID, attempt: int) -> records.Job | None:
     """Show life; None when the job is not ours any more."""
     sql = """
-        UPDATE job SET lease_until = now() + make_interval(secs => $3)
+        UPDATE job SET lease_until = now() + make_interval(secs => lease_seconds)
         WHERE id = $1 AND attempt = $2 AND status = 'running' RETURNING *"""
-    return await rows.one(records.Job, sql, job_id, attempt, LEASE_SECONDS)
+    return await rows.one(records.Job, sql, job_id, attempt)
+
+
+async def take_over(seen: records.Job, worker: str) -> records.Job | None:
+    """Take a running job from a worker that seems dead; None when it has shown life since it was `seen`.
+
+    From here on everything its old supervisor still says is fenced.
+    """
+    sql = """
+        UPDATE job SET attempt = attempt + 1, worker = $4,
+               lease_until = now() + make_interval(secs => lease_seconds)
+        WHERE id = $1 AND attempt = $2 AND lease_until IS NOT DISTINCT FROM $3 AND status = 'running'
+        RETURNING *"""
+    return await rows.one(records.Job, sql, seen.id, seen.attempt, seen.lease_until, worker)
 
 
 async def end(
@@ -169,10 +188,21 @@ async def running_of_worker(worker: str) -> list[records.Job]:
     return await rows.many(records.Job, "SELECT * FROM job WHERE status = 'running' AND worker = $1", worker)
 
 
-async def lease_expired(except_worker: str) -> list[records.Job]:
-    """Running jobs of other workers that have shown no life for a whole lease."""
-    sql = "SELECT * FROM job WHERE status = 'running' AND worker <> $1 AND lease_until < now()"
-    return await rows.many(records.Job, sql, except_worker)
+async def running_of_others(worker: str) -> list[records.Job]:
+    """Running jobs of all other workers."""
+    return await rows.many(records.Job, "SELECT * FROM job WHERE status = 'running' AND worker <> $1", worker)
+
+
+async def unswept(cluster_id: uuid.UUID, limit: int = 20) -> list[uuid.UUID]:
+    """Runs of a cluster that were stopped or died since its last success, newest first: something of them may
+    still be on nodes that could not be reached then."""
+    sql = """
+        SELECT id FROM job WHERE cluster_id = $1 AND started_at IS NOT NULL
+        AND status IN ('interrupted', 'cancelled')
+        AND finished_at > coalesce((SELECT max(finished_at) FROM job
+                                    WHERE cluster_id = $1 AND status = 'success'), '-infinity')
+        ORDER BY finished_at DESC, id DESC LIMIT $2"""
+    return [row["id"] for row in await database.fetch(sql, cluster_id, limit)]
 
 
 async def ended_since(job_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:

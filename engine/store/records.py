@@ -10,6 +10,7 @@ import msgspec
 from msgspec import field
 
 from engine.domain.conditions import Condition
+from engine.domain.leases import DEFAULT_SECONDS
 from engine.domain.specs import AuthMethod, Components, Hardening, Networking, Topology
 from engine.domain.statuses import (
     ClusterStatus,
@@ -127,7 +128,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     requested_by_email: str
     status: JobStatus = JobStatus.QUEUED
     attempt: int = 0
-    lease_until: datetime | None = None
+    lease_until: datetime | None = None  # changes at each sign of life; no clock is compared with it
+    lease_seconds: float = DEFAULT_SECONDS
     worker: str | None = None
     supervisor_pid: int | None = None
     cancel_requested_at: datetime | None = None

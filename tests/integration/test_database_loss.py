@@ -10,6 +10,7 @@ import sys
 import psutil
 import pytest
 
+from engine.domain.leases import LeaseTimes
 from engine.domain.statuses import JobStatus
 from engine.execution import termination
 from engine.processes import burial, embedded_postgresql, run_lock, spool
@@ -74,7 +75,7 @@ async def test_a_run_without_a_database_for_too_long_stops_cleanly(own_server, w
         database_url=own_server,
         encryption_key=factories.KEY,
         artifacts=ArtifactSettings("upstream", "", ""),
-        patience_seconds=3.0,
+        times=LeaseTimes(patience=3.0, renew=1.0),
     )
     supervisor = Standby().launch(orders, lock)
     os.close(lock)

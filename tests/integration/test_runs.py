@@ -284,7 +284,7 @@ async def test_retry_knows_what_is_finished_and_what_was_interrupted(store):
     assignment = await runs.load(again.id, attempt, CIPHER)
 
     assert assignment.finished_phases == {"preflight"}
-    assert assignment.interrupted == job.id
+    assert assignment.unswept == (job.id,)
     assert assignment.secrets.password == factories.CANARY
     assert assignment.limit == ()  # nobody is ready yet, so nobody is left out
     assert (await jobs.get(job.id)).status is JobStatus.INTERRUPTED

@@ -101,13 +101,12 @@ async def test_a_claim_that_nobody_began_is_given_back_and_its_attempt_is_void(s
     await register("beta")
     [job] = await queued(1)
     attempt = await workers.claim(job.id, "alpha")
-    assert await workers.give_back_unstarted() == []
-    await _expire(job)
 
-    [given] = await workers.give_back_unstarted()
+    assert await workers.give_back(await jobs.get(job.id))
+    given = await jobs.get(job.id)
     again = await workers.claim(job.id, "beta")
 
-    assert (given.id, given.status, given.worker) == (job.id, JobStatus.QUEUED, None)
+    assert (given.status, given.worker) == (JobStatus.QUEUED, None)
     with pytest.raises(events.Fenced):
         await runs.load(job.id, attempt, factories.CIPHER)
     assert (await runs.load(job.id, again, factories.CIPHER)).job.worker == "beta"
@@ -117,10 +116,10 @@ async def test_a_run_that_began_is_never_given_back(store):
     await register()
     [job] = await queued(1)
     attempt = await workers.claim(job.id, "alpha")
+    seen = await jobs.get(job.id)
     await runs.load(job.id, attempt, factories.CIPHER)
-    await _expire(job)
 
-    assert await workers.give_back_unstarted() == []
+    assert not await workers.give_back(seen)
     assert (await jobs.get(job.id)).supervisor_pid == os.getpid()
 
 
@@ -129,9 +128,8 @@ async def test_a_cancelled_claim_that_nobody_began_ends_as_cancelled(store):
     [job] = await queued(1)
     await workers.claim(job.id, "alpha")
     await runs.cancel(job.id)
-    await _expire(job)
 
-    await workers.give_back_unstarted()
+    assert await workers.give_back(await jobs.get(job.id))
 
     assert (await jobs.get(job.id)).status is JobStatus.CANCELLED
     assert (await clusters.get(job.cluster_id)).status is not ClusterStatus.PROVISIONING
@@ -210,7 +208,3 @@ async def test_a_placement_is_by_room_among_live_workers(store):
 
     assert mine.mine == [job.id]
     assert theirs.others == {job.id: "alpha"}
-
-
-async def _expire(job: records.Job) -> None:
-    await database.fetch("UPDATE job SET lease_until = now() - interval '1 s' WHERE id = $1", job.id)

@@ -1,6 +1,16 @@
 """A job: one playbook run for a cluster."""
 
-from piccolo.columns import UUID, BigInt, Boolean, ForeignKey, Integer, OnDelete, Text, Timestamptz
+from piccolo.columns import (
+    UUID,
+    BigInt,
+    Boolean,
+    DoublePrecision,
+    ForeignKey,
+    Integer,
+    OnDelete,
+    Text,
+    Timestamptz,
+)
 from piccolo.columns.defaults.timestamptz import TimestamptzNow
 from piccolo.columns.defaults.uuid import UUID4
 from piccolo.table import Table
@@ -19,7 +29,8 @@ class Job(Table, db=DATABASE):
     type = Text()
     status = Text()
     attempt = Integer(default=0)  # fences copies of a supervisor that lost the job
-    lease_until = Timestamptz(null=True, default=None)  # database clock
+    lease_until = Timestamptz(null=True, default=None)  # changes at each sign of life; compared with no clock
+    lease_seconds = DoublePrecision(default=180.0)  # so long without a change, and the run counts as dead
     worker = Text(null=True, default=None)
     supervisor_pid = Integer(null=True, default=None)
     cancel_requested_at = Timestamptz(null=True, default=None)
