@@ -34,7 +34,7 @@ class Refusals:
 async def _record(scope: Scope, opt: dict[str, Any], status: int) -> None:
     kind = opt["action"].partition(":")[0]
     params = scope.get("path_params") or {}
-    reference = str(params.get("cluster_id") or params.get("job_id") or "")
+    reference = str(next(iter(params.values()), ""))  # the first names the thing itself
     caller = Caller(
         principal=scope.get("user"),
         address=scope["client_address"],

@@ -250,6 +250,7 @@ def _job(job: JobView) -> wire.Job:
         reason=reason or msgspec.UNSET,
         message=job.message or msgspec.UNSET,
         retry_of=str(job.retry_of) if job.retry_of else msgspec.UNSET,
+        schedule_id=str(job.schedule_id) if job.schedule_id else msgspec.UNSET,
     )
 
 

@@ -52,6 +52,7 @@ class Job(Reply):
     message: str | msgspec.UnsetType = msgspec.UNSET
     retry_of: str | msgspec.UnsetType = msgspec.UNSET
     events_expired: bool | msgspec.UnsetType = msgspec.UNSET  # true when the log has lost its beginning
+    schedule_id: str | msgspec.UnsetType = msgspec.UNSET  # of the schedule that asked for it
 
 
 class Event(Reply):

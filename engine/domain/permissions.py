@@ -29,11 +29,24 @@ class Permission(enum.StrEnum):
     WORKER_DRAIN = "worker:drain"
     WORKER_RESUME = "worker:resume"
     WORKER_DELETE = "worker:delete"  # one that is lost
+    SCHEDULE_READ = "schedule:read"
+    SCHEDULE_CREATE = "schedule:create"
+    SCHEDULE_UPDATE = "schedule:update"
+    SCHEDULE_DELETE = "schedule:delete"
+    SCHEDULE_RUN = "schedule:run"
+    CHANNEL_READ = "notification-channel:read"  # not for viewers: webhook addresses often are secrets
+    CHANNEL_CREATE = "notification-channel:create"
+    CHANNEL_UPDATE = "notification-channel:update"
+    CHANNEL_DELETE = "notification-channel:delete"
+    CHANNEL_TEST = "notification-channel:test"
+    CHANNEL_REDELIVER = "notification-channel:redeliver"
     AUDIT_READ = "audit:read"
     USER_MANAGE = "user:manage"
 
 
-_VIEWER = frozenset({Permission.CLUSTER_READ, Permission.JOB_READ, Permission.WORKER_READ})
+_VIEWER = frozenset(
+    {Permission.CLUSTER_READ, Permission.JOB_READ, Permission.WORKER_READ, Permission.SCHEDULE_READ}
+)
 _OPERATOR = frozenset(Permission) - {Permission.USER_MANAGE}
 
 GRANTS: dict[Role, frozenset[Permission]] = {

@@ -20,6 +20,7 @@ async def put(
     retry_of: uuid.UUID | None = None,
     retry_hosts: str = "all",
     deletes_cluster: bool = False,
+    schedule: records.Schedule | None = None,
     finished_phases: Collection[str] = (),
 ) -> records.Job:
     """A queued job with the phases of its playbook; those that an earlier job finished start as skipped."""
@@ -29,14 +30,15 @@ async def put(
         cluster_id=cluster.id,
         type=job_type,
         requested_by=uuid.UUID(principal.account_id) if principal else None,
-        requested_by_email=principal.email if principal else "",
+        requested_by_email=_asked_by(caller, schedule),
         correlation_id=caller.correlation_id,
         retry_of=retry_of,
         retry_hosts=retry_hosts,
         deletes_cluster=deletes_cluster,
+        schedule_id=schedule.id if schedule else None,
     )
-    await jobs.add(job)
     planned = plan.phases(content.playbooks() / f"{job_type.playbook}.yml")
+    await jobs.add(job)
     await phases.add_many(
         [
             records.Phase(
@@ -51,3 +53,9 @@ async def put(
     )
     await queue.trigger(job.id)
     return job
+
+
+def _asked_by(caller: Caller, schedule: records.Schedule | None) -> str:
+    if caller.principal is not None:
+        return caller.principal.email
+    return f"schedule {schedule.name}" if schedule else ""

@@ -32,6 +32,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None
     message: str | None
     retry_of: uuid.UUID | None
+    schedule_id: uuid.UUID | None
     requested_by_email: str
     created_at: datetime
     started_at: datetime | None
@@ -42,8 +43,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 
 _SELECT = """
     SELECT job.id, job.cluster_id, cluster.name AS cluster_name, job.type, job.status, job.reason,
-        job.message, job.retry_of, job.requested_by_email, job.created_at, job.started_at, job.finished_at,
-        job.last_sequence, coalesce((
+        job.message, job.retry_of, job.schedule_id, job.requested_by_email, job.created_at, job.started_at,
+        job.finished_at, job.last_sequence, coalesce((
             SELECT jsonb_agg(jsonb_build_object(
                 'slug', phase.slug, 'name', phase.name, 'status', phase.status,
                 'started_at', phase.started_at, 'finished_at', phase.finished_at) ORDER BY phase.position)

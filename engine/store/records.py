@@ -10,7 +10,9 @@ import msgspec
 from msgspec import field
 
 from engine.domain.conditions import Condition
+from engine.domain.job_notices import ChannelKind, DeliveryStatus, EventFilter, NoticeEvent
 from engine.domain.leases import DEFAULT_SECONDS
+from engine.domain.schedules import MissedRunPolicy, RunOutcome, RunReason
 from engine.domain.specs import AuthMethod, Components, Hardening, Networking, Topology
 from engine.domain.statuses import (
     ClusterStatus,
@@ -135,6 +137,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     cancel_requested_at: datetime | None = None
     retry_of: uuid.UUID | None = None
     retry_hosts: str = "all"  # all | failed
+    schedule_id: uuid.UUID | None = None
     deletes_cluster: bool = False
     reason: str | None = None
     message: str | None = None
@@ -204,3 +207,84 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime = field(default_factory=now)
     last_seen: datetime = field(default_factory=now)
     stopped_at: datetime | None = None
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that a clock asks for."""
+
+    name: str
+    cluster_id: uuid.UUID
+    job_type: JobType
+    cron: str
+    time_zone: str
+    created_by: uuid.UUID | None
+    created_by_email: str
+    enabled: bool = True
+    missed_run_policy: MissedRunPolicy = MissedRunPolicy.SKIP
+    parameters: dict[str, Any] = {}
+    tenant_id: uuid.UUID = DEFAULT_TENANT
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)
+    updated_at: datetime = field(default_factory=now)
+    last_run_at: datetime | None = None
+    next_run_at: datetime | None = None
+
+
+class ScheduleRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a due time, or of several that were missed in a row."""
+
+    schedule_id: uuid.UUID
+    due_at: datetime
+    last_due_at: datetime
+    outcome: RunOutcome
+    trigger: str = "clock"  # clock | person
+    due_count: int = 1  # schedules.MAXIMUM_COUNTED means: at least so many
+    reason: RunReason | None = None
+    message: str | None = None
+    job_id: uuid.UUID | None = None
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    recorded_at: datetime = field(default_factory=now)
+
+
+class NotificationChannel(msgspec.Struct, frozen=True, kw_only=True):
+    """Where notices go; `configuration_encrypted` is encrypted JSON, see `services.notification_channels`."""
+
+    name: str
+    kind: ChannelKind
+    configuration_encrypted: str
+    created_by: uuid.UUID | None
+    created_by_email: str
+    enabled: bool = True
+    event_filter: EventFilter = EventFilter()
+    tenant_id: uuid.UUID = DEFAULT_TENANT
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)
+    updated_at: datetime = field(default_factory=now)
+
+
+class DeliveryTry(msgspec.Struct, frozen=True, kw_only=True):
+    """One try to deliver a notice."""
+
+    at: datetime
+    seconds: float
+    status_code: int | None = None  # of a webhook's receiver
+    error: str | None = None  # None when it was taken
+
+
+class NotificationDelivery(msgspec.Struct, frozen=True, kw_only=True):
+    """One notice for one channel."""
+
+    channel_id: uuid.UUID
+    event: NoticeEvent
+    job_id: uuid.UUID | None = None
+    content: dict[str, Any] = {}
+    status: DeliveryStatus = DeliveryStatus.PENDING
+    tries: list[DeliveryTry] = []
+    tries_in_round: int = 0
+    next_try_at: datetime | None = None
+    claim: int = 0
+    claimed_by: str | None = None
+    lease_until: datetime | None = None
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)
+    delivered_at: datetime | None = None

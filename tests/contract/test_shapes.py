@@ -396,6 +396,14 @@ async def test_the_openapi_document_names_every_route(api: Api) -> None:
         "POST /api/v1/jobs/{job_id}/cancel",
         "POST /api/v1/jobs/{job_id}/retry",
         "GET /api/v1/audit-logs",
+        "GET /api/v1/schedules",
+        "POST /api/v1/schedules",
+        "GET /api/v1/schedules/{schedule_id}",
+        "PUT /api/v1/schedules/{schedule_id}",
+        "PATCH /api/v1/schedules/{schedule_id}",
+        "DELETE /api/v1/schedules/{schedule_id}",
+        "POST /api/v1/schedules/{schedule_id}/run",
+        "GET /api/v1/schedules/{schedule_id}/runs",
     }
     create = document["paths"]["/api/v1/clusters"]["post"]["requestBody"]["content"]["application/json"]
     assert "ClusterCreate" in create["schema"]["$ref"]

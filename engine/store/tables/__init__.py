@@ -8,7 +8,11 @@ from engine.store.tables.cluster import Cluster
 from engine.store.tables.idempotency_record import IdempotencyRecord
 from engine.store.tables.job import Job
 from engine.store.tables.node import Node
+from engine.store.tables.notification_channel import NotificationChannel
+from engine.store.tables.notification_delivery import NotificationDelivery
 from engine.store.tables.phase import Phase
+from engine.store.tables.schedule import Schedule
+from engine.store.tables.schedule_run import ScheduleRun
 from engine.store.tables.session import Session
 from engine.store.tables.ssh_credential import SshCredential
 from engine.store.tables.tenant import Tenant
@@ -27,6 +31,10 @@ ALL: tuple[type[Table], ...] = (
     AuditEntry,
     IdempotencyRecord,
     Worker,
+    Schedule,
+    ScheduleRun,
+    NotificationChannel,
+    NotificationDelivery,
 )
 
 __all__ = [
@@ -37,7 +45,11 @@ __all__ = [
     "IdempotencyRecord",
     "Job",
     "Node",
+    "NotificationChannel",
+    "NotificationDelivery",
     "Phase",
+    "Schedule",
+    "ScheduleRun",
     "Session",
     "SshCredential",
     "Tenant",

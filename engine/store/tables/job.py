@@ -36,6 +36,7 @@ class Job(Table, db=DATABASE):
     cancel_requested_at = Timestamptz(null=True, default=None)
     retry_of = UUID(null=True, default=None)
     retry_hosts = Text(default="all")  # all | failed
+    schedule_id = UUID(null=True, default=None)  # the schedule that asked for it, also when that is gone
     deletes_cluster = Boolean(default=False)  # on success the cluster is deleted
     reason = Text(null=True, default=None)
     message = Text(null=True, default=None)  # first failure, for the operator
