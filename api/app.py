@@ -19,7 +19,7 @@ from api.layers.identity import Identity
 from api.layers.observation import Observation
 from api.layers.rate_limits import RateLimits
 from api.layers.refusals import Refusals
-from api.routes import audit_logs, auth, clusters, jobs, plans, root, schedules
+from api.routes import audit_logs, auth, clusters, jobs, plans, root, schedules, workers
 from engine.domain.errors import MisconfiguredServer
 from engine.services import accounts
 from engine.services import state as service_state
@@ -63,6 +63,7 @@ def create_app(settings: Settings) -> Litestar:
             jobs.router,
             plans.router,
             schedules.router,
+            workers.router,
             audit_logs.router,
             documentation.router,
         ],

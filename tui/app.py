@@ -23,11 +23,16 @@ from tui.screens.dialogs import Help
 from tui.screens.job import JobScreen
 from tui.screens.jobs import JobsScreen
 from tui.screens.login import LoginScreen
+from tui.screens.workers import WorkersScreen
 
 log = logging.getLogger("keelyard.tui")
 
 # One entry per noun: its list is a mode of the terminal, with a stack of screens of its own.
-LISTS: dict[str, Callable[[Client], Screen[None]]] = {"clusters": ClustersScreen, "jobs": JobsScreen}
+LISTS: dict[str, Callable[[Client], Screen[None]]] = {
+    "clusters": ClustersScreen,
+    "jobs": JobsScreen,
+    "workers": WorkersScreen,
+}
 
 
 class Terminal(App[None]):
@@ -40,6 +45,7 @@ class Terminal(App[None]):
         Binding("colon,ctrl+p", "command_palette", "Command", id="palette", key_display=":"),
         Binding("1", "go('clusters')", "Clusters", id="go.clusters", show=False),
         Binding("2", "go('jobs')", "Jobs", id="go.jobs", show=False),
+        Binding("3", "go('workers')", "Workers", id="go.workers", show=False),
         Binding("question_mark", "help", "Help", id="help", key_display="?"),
         Binding("q", "quit", "Quit", id="quit"),
     ]

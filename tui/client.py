@@ -8,6 +8,7 @@ import uuid
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -155,6 +156,20 @@ class Client:
         """
         query = {name: value for name, value in where.items() if value is not None}
         return await self._get(f"/api/v1/jobs/{job_id}/events", wire.EventPage, **query)
+
+    # --- workers ---
+
+    async def workers(self, page: int = 1) -> wire.Page[wire.Worker]:
+        """One page of workers, by name."""
+        return await self._get("/api/v1/workers", wire.Page[wire.Worker], page=page, page_size=PAGE_SIZE)
+
+    async def set_drained(self, name: str, *, drained: bool) -> wire.Worker:
+        """Drains a worker, or lets it take jobs again."""
+        path = f"/api/v1/workers/{quote(name, safe='')}/{'drain' if drained else 'resume'}"
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        return _decode(await self._call("POST", path, headers=headers), wire.Worker)
+
+    # --- streams ---
 
     @asynccontextmanager
     async def events(self, job_id: str, after: int) -> AsyncGenerator[httpx.Response]:

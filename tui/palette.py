@@ -16,7 +16,11 @@ from tui.screens.resource import ResourceScreen
 class Places(Provider):
     """The places the terminal can go to."""
 
-    NOUNS: ClassVar[dict[str, str]] = {"clusters": "all clusters", "jobs": "all jobs, newest first"}
+    NOUNS: ClassVar[dict[str, str]] = {
+        "clusters": "all clusters",
+        "jobs": "all jobs, newest first",
+        "workers": "who runs jobs, and with what room",
+    }
 
     async def startup(self) -> None:
         """Learns the clusters; without an answer the nouns alone are offered."""

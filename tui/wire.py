@@ -6,6 +6,7 @@ from api.schemas.auth import Tokens, User
 from api.schemas.clusters import Cluster, ClusterItem, Deleted, Node
 from api.schemas.common import Accepted, Page, Problem
 from api.schemas.jobs import Event, EventPage, Job, Phase
+from api.schemas.workers import Worker
 
 __all__ = [
     "Accepted",
@@ -21,4 +22,5 @@ __all__ = [
     "Problem",
     "Tokens",
     "User",
+    "Worker",
 ]

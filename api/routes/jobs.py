@@ -19,7 +19,7 @@ from engine.domain.errors import FieldProblem, InvalidSpec
 from engine.domain.events import EventKind
 from engine.domain.permissions import Permission
 from engine.domain.statuses import JobStatus, JobType
-from engine.services import job_events, jobs
+from engine.services import job_events, jobs, workers
 from engine.services.jobs import JobView
 
 _READ = [guards.requires(Permission.JOB_READ), guards.known_query]
@@ -65,14 +65,16 @@ async def list_jobs(
         page=page,
         page_size=page_size,
     )
-    return replies.page([_job(job) for job in found], total, page, page_size)
+    waiting = await workers.waiting_for([job.id for job in found if job.status is JobStatus.QUEUED])
+    return replies.page([_job(job, waiting.get(job.id)) for job in found], total, page, page_size)
 
 
 @get("/{job_id:str}", summary="Get job details", guards=_READ)
 async def get_job(request: guards.AnyRequest, job_id: FromPath[str]) -> wire.Job:
     """A job with its phases."""
     found = await jobs.get(guards.principal(request), jobs.parse_id(job_id))
-    shown = _job(found)
+    waiting = await workers.waiting_for([found.id] if found.status is JobStatus.QUEUED else [])
+    shown = _job(found, waiting.get(found.id))
     if await job_events.expired(found.id, found.last_sequence):
         shown = msgspec.structs.replace(shown, events_expired=True)
     return shown
@@ -223,7 +225,7 @@ def _location(job_id: uuid.UUID) -> dict[str, str]:
     return {"Location": f"/api/v1/jobs/{job_id}"}
 
 
-def _job(job: JobView) -> wire.Job:
+def _job(job: JobView, waiting_for: str | None = None) -> wire.Job:
     interrupted = job.status is JobStatus.INTERRUPTED
     reason = "interrupted" if interrupted else job.reason
     return wire.Job(
@@ -251,6 +253,8 @@ def _job(job: JobView) -> wire.Job:
         message=job.message or msgspec.UNSET,
         retry_of=str(job.retry_of) if job.retry_of else msgspec.UNSET,
         schedule_id=str(job.schedule_id) if job.schedule_id else msgspec.UNSET,
+        waiting_for=waiting_for or msgspec.UNSET,
+        worker=job.worker or msgspec.UNSET,
     )
 
 

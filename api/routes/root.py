@@ -45,7 +45,7 @@ async def measured(request: guards.AnyRequest) -> Response[bytes]:
     if not asgi.within(address, asgi.networks(",".join(open_to))):
         guards.require_principal(request)
     found = await measurements.counts()
-    return Response(metrics.text(found.jobs, found.clusters), media_type=metrics.MEDIA_TYPE)
+    return Response(metrics.text(found), media_type=metrics.MEDIA_TYPE)
 
 
 router = Router("/", route_handlers=[about, health, measured])

@@ -35,7 +35,10 @@ class Phase(Reply):
 
 
 class Job(Reply):
-    """One requested run on one cluster. `progress` counts phases, in per cent."""
+    """One requested run on one cluster. `progress` counts phases, in per cent.
+
+    `waiting_for` says what a queued job waits for; `worker` is who runs it, or did.
+    """
 
     id: str
     type: str
@@ -51,6 +54,8 @@ class Job(Reply):
     reason: str | msgspec.UnsetType = msgspec.UNSET
     message: str | msgspec.UnsetType = msgspec.UNSET
     retry_of: str | msgspec.UnsetType = msgspec.UNSET
+    waiting_for: str | msgspec.UnsetType = msgspec.UNSET
+    worker: str | msgspec.UnsetType = msgspec.UNSET
     events_expired: bool | msgspec.UnsetType = msgspec.UNSET  # true when the log has lost its beginning
     schedule_id: str | msgspec.UnsetType = msgspec.UNSET  # of the schedule that asked for it
 

@@ -5,19 +5,30 @@ from __future__ import annotations
 import msgspec
 
 from engine.domain.errors import ServiceUnavailable
-from engine.store import cluster_views, database, jobs
+from engine.store import cluster_views, database, jobs, workers
+from engine.store.workers import WorkerView
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """How many jobs and clusters have each status."""
+    """How many jobs and clusters have each status, what the workers carry, and what waits for them."""
 
     jobs: dict[str, int]
     clusters: dict[str, int]
+    workers: list[WorkerView]
+    queue_depth: int  # jobs that could start if a worker had room
+    queue_oldest_seconds: float
 
 
 async def counts() -> Counts:
-    """Jobs and clusters by status."""
-    return Counts(jobs=await jobs.counts(), clusters=await cluster_views.counts())
+    """Jobs and clusters by status, workers and their queue."""
+    queue = await workers.queue()
+    return Counts(
+        jobs=await jobs.counts(),
+        clusters=await cluster_views.counts(),
+        workers=await workers.every(),
+        queue_depth=queue.depth,
+        queue_oldest_seconds=queue.oldest_seconds,
+    )
 
 
 async def require_database() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -95,12 +96,38 @@ async def get(principal: Principal, name: str) -> WorkerView:
     return await find(name)
 
 
+async def every() -> list[WorkerView]:
+    """All workers by name, for the command line."""
+    return await workers.every()
+
+
 async def find(name: str) -> WorkerView:
     """The worker of this name, for the command line; raises NotFound."""
     found = await workers.get(name) if name.isprintable() else None
     if found is None:
         raise NotFound(f"There is no worker {name[:100]!r}.", remedy="GET /api/v1/workers lists them.")
     return found
+
+
+def shown(worker: WorkerView) -> dict[str, Any]:
+    """A worker's members as every surface shows them."""
+    load = worker.load
+    return {
+        "name": worker.name,
+        "hostname": worker.hostname,
+        "version": worker.version,
+        "state": worker.state.value,
+        "drained": worker.drained,
+        "forks": worker.forks,
+        "forks_used": load.forks,
+        "memory_mb": worker.memory_mb,
+        "memory_mb_used": load.memory_mb,
+        "concurrency": worker.runs_limit,
+        "jobs": worker.jobs,
+        "started_at": worker.started_at,
+        "last_seen": worker.last_seen,
+        "silent_seconds": round(max(0.0, worker.silent_seconds), 1),
+    }
 
 
 async def waiting_for(job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:

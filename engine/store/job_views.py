@@ -33,6 +33,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     message: str | None
     retry_of: uuid.UUID | None
     schedule_id: uuid.UUID | None
+    worker: str | None
     requested_by_email: str
     created_at: datetime
     started_at: datetime | None
@@ -43,7 +44,8 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
 
 _SELECT = """
     SELECT job.id, job.cluster_id, cluster.name AS cluster_name, job.type, job.status, job.reason,
-        job.message, job.retry_of, job.schedule_id, job.requested_by_email, job.created_at, job.started_at,
+        job.message, job.retry_of, job.schedule_id, job.worker, job.requested_by_email, job.created_at,
+        job.started_at,
         job.finished_at, job.last_sequence, coalesce((
             SELECT jsonb_agg(jsonb_build_object(
                 'slug', phase.slug, 'name', phase.name, 'status', phase.status,

@@ -28,6 +28,8 @@ MATRIX: list[tuple[str, str, Any, tuple[int, int, int, int]]] = [
     ("GET", "/api/v1/schedules", None, (401, 200, 200, 200)),
     ("GET", f"/api/v1/schedules/{NOBODY}", None, (401, 404, 404, 404)),
     ("GET", f"/api/v1/schedules/{NOBODY}/runs", None, (401, 404, 404, 404)),
+    ("GET", "/api/v1/workers", None, (401, 200, 200, 200)),
+    ("GET", "/api/v1/workers/nix", None, (401, 404, 404, 404)),
     # What follows passes the permission and stops at the next check, so that it can be asked by everybody.
     ("POST", "/api/v1/clusters", {}, (401, 403, 422, 422)),
     ("POST", "/api/v1/clusters/test-ssh", {}, (401, 403, 422, 422)),
@@ -36,6 +38,9 @@ MATRIX: list[tuple[str, str, Any, tuple[int, int, int, int]]] = [
     ("POST", "/api/v1/clusters/nix/verify", None, (401, 403, 404, 404)),
     ("DELETE", "/api/v1/clusters/nix", None, (401, 403, 404, 404)),
     ("DELETE", "/api/v1/clusters/yard-1", None, (401, 403, 403, 202)),
+    ("POST", "/api/v1/workers/nix/drain", None, (401, 403, 404, 404)),
+    ("POST", "/api/v1/workers/nix/resume", None, (401, 403, 404, 404)),
+    ("DELETE", "/api/v1/workers/nix", None, (401, 403, 404, 404)),
     ("POST", f"/api/v1/jobs/{NOBODY}/cancel", None, (401, 403, 404, 404)),
     ("POST", f"/api/v1/jobs/{NOBODY}/retry", None, (401, 403, 404, 404)),
     ("POST", "/api/v1/schedules", {}, (401, 403, 422, 422)),

@@ -229,7 +229,7 @@ async def test_a_job_shows_its_phases_and_how_far_it_is(api: Api) -> None:
     running = (await client.get(f"/api/v1/jobs/{made['job']['id']}")).json()
     cluster = (await client.get("/api/v1/clusters/yard-1")).json()
 
-    assert set(queued) == JOB
+    assert set(queued) == JOB | {"waiting_for"}
     assert (queued["status"], queued["progress"], queued["cluster_name"]) == ("queued", 0, "yard-1")
     assert all(
         set(phase) == {"slug", "name", "status", "started_at", "finished_at"} for phase in queued["phases"]
@@ -286,7 +286,7 @@ async def test_a_failed_job_is_retried_where_it_stopped(api: Api) -> None:
     assert answer.status_code == 202
     assert older.status_code == 409
     assert failed["message"] == "worker-01: no space left on device"
-    assert set(retried) == JOB | {"retry_of"}
+    assert set(retried) == JOB | {"retry_of", "waiting_for"}
     assert retried["retry_of"] == job_id
     assert [phase["status"] for phase in retried["phases"][:2]] == ["skipped", "pending"]
     wrong = await client.post(f"/api/v1/jobs/{job_id}/retry", json={"hosts": "some"})
@@ -395,6 +395,11 @@ async def test_the_openapi_document_names_every_route(api: Api) -> None:
         "GET /api/v1/jobs/{job_id}/log",
         "POST /api/v1/jobs/{job_id}/cancel",
         "POST /api/v1/jobs/{job_id}/retry",
+        "GET /api/v1/workers",
+        "GET /api/v1/workers/{name}",
+        "POST /api/v1/workers/{name}/drain",
+        "POST /api/v1/workers/{name}/resume",
+        "DELETE /api/v1/workers/{name}",
         "GET /api/v1/audit-logs",
         "GET /api/v1/schedules",
         "POST /api/v1/schedules",

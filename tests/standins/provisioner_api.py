@@ -91,6 +91,27 @@ def job(status: str = "running", job_id: str = JOB_ID, **changes: Any) -> dict[s
     }
 
 
+def worker(name: str = "yard-1", state: str = "ready", **changes: Any) -> dict[str, Any]:
+    """A worker with one job on two nodes."""
+    return {
+        "name": name,
+        "hostname": name,
+        "version": "0.1.0",
+        "state": state,
+        "drained": False,
+        "forks": 8,
+        "forks_used": 2,
+        "memory_mb": 22_528,
+        "memory_mb_used": 400,
+        "concurrency": None,
+        "jobs": [JOB_ID],
+        "started_at": CREATED,
+        "last_seen": CREATED,
+        "silent_seconds": 1.4,
+        **changes,
+    }
+
+
 _EVENT = {
     "attempt": 1,
     "created_at": CREATED,
@@ -117,6 +138,7 @@ class ProvisionerApi:
         self.clusters = [cluster()]
         self.nodes = [node("c1", "control-plane"), node("w1"), node("w2")]
         self.jobs = {JOB_ID: job()}
+        self.workers = {"yard-1": worker(), "yard-2": worker("yard-2", "lost", jobs=[], forks_used=0)}
         self.events: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str]] = []  # method and path with query, in order
         self.resumed_after: list[str | None] = []  # Last-Event-ID of each stream
@@ -187,6 +209,12 @@ class ProvisionerApi:
                 return httpx.Response(204)
             case [_, "clusters", *rest]:
                 return self._clusters(request.method, rest)
+            case ["GET", "workers"]:
+                return self._page(list(self.workers.values()))
+            case ["POST", "workers", name, "drain" | "resume" as verb] if name in self.workers:
+                state = "draining" if verb == "drain" else "ready"
+                self.workers[name] |= {"drained": verb == "drain", "state": state}
+                return httpx.Response(200, json=self.workers[name])
             case ["GET", "jobs"]:
                 return self._page(list(self.jobs.values()))
             case [_, "jobs", job_id, *rest] if job_id in self.jobs:
