@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from engine.domain.plans import HostPlan
 from engine.domain.specs import SshSecrets
 from engine.domain.statuses import PhaseStatus
 from engine.execution.pulse import Pulse
@@ -40,7 +41,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     fact_cache: Path | None = None  # directory shared between runs of one cluster; None = this run only
     pulse: Pulse | None = None  # the owner's word that the run may go on; None = as long as the owner lives
     log_path: Path | None = None  # redacted, plain-text output is appended here
-    check: bool = False
+    check: bool = False  # change nothing; the outcome has a plan
     isolate: bool = True  # False: processes that a local play starts may outlive the run (the lab's nodes do)
 
 
@@ -67,3 +68,4 @@ class RunOutcome(msgspec.Struct, frozen=True, kw_only=True):
     remote_cleanup: tuple[
         str, ...
     ] = ()  # after a cancel: what was waited for, killed or could not be looked at
+    plan: dict[str, HostPlan] | None = None  # of a run in check mode: host → what would change

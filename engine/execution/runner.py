@@ -42,6 +42,7 @@ from engine.execution.delivery import Delivery
 from engine.execution.events import Translator
 from engine.execution.outcomes import HostRecap, RunOutcome, RunRequest, RunStatus
 from engine.execution.phase_tracker import PhaseTracker
+from engine.execution.plan_recorder import PlanRecorder
 from engine.execution.pulse import Pulse
 from engine.execution.redaction import Redactor
 
@@ -88,6 +89,7 @@ class _Run:
         self.redactor = Redactor(_secret_values(request.secrets, request.secret_variables))
         self.translator = Translator(self.tracker, self.redactor, self._unreachable_in_words)
         self.places = _places(request.inventory)
+        self.plan = PlanRecorder(self.redactor, inventory.hosts(request.inventory)) if request.check else None
         self.pinned = dict(request.host_keys)
         self.learned: dict[str, tuple[str, ...]] = {}
         self.cleanup: list[str] = []
@@ -178,7 +180,7 @@ class _Run:
         if secret := dict(request.secret_variables) | _passwords(access):
             run_directory.write_private(directory / "secrets.yml", inventory.to_yaml(secret))
             arguments += ["-e", f"@{directory / 'secrets.yml'}"]
-        return [*arguments, *(["--check"] if request.check else [])]
+        return [*arguments, *(["--check", "--diff"] if request.check else [])]
 
     def _config(self, arguments: list[str], access: ssh.Access | None) -> Any:
         request = self.request
@@ -220,6 +222,8 @@ class _Run:
         """Called by ansible-runner between reads of the playbook's output: it must neither raise nor wait."""
         try:
             events = self.translator.translate(raw)
+            if self.plan is not None:
+                self.plan.observe(raw, self.tracker.current)
             delivery.put(events)
             if log is not None and raw.get("stdout"):
                 log.write(f"{self.translator.output(raw)}\n")
@@ -283,6 +287,7 @@ class _Run:
             outputs=run_directory.output(self.directory),
             host_keys=self.learned,
             remote_cleanup=tuple(self.cleanup),
+            plan=self.plan.plan() if self.plan is not None else None,
         )
 
     def _judge(self, rc: int | None) -> tuple[RunStatus, str]:

@@ -86,7 +86,8 @@ class ActionModule(ActionBase):
         answer = self._call({**wanted, "staged": ""}, task_vars)
         if answer.get("failed") or not answer.get("missing") or self._task.check_mode:
             return {**result, **answer}
-        return {**result, **self._send(bundle, answer["missing"], wanted, task_vars)}
+        shown = {"diff": answer["diff"]} if self._task.diff else {}
+        return {**result, **self._send(bundle, answer["missing"], wanted, task_vars), **shown}
 
     def _checksum(self, sums, source):
         if source not in sums:

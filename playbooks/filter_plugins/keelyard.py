@@ -47,6 +47,11 @@ def choose_leader(control_planes, discovered, cluster_id):
     return (serving or initialised or reached or sorted(control_planes) or [""])[0]
 
 
+def joined_before(hosts, hostvars):
+    """The hosts that have a kubelet's credentials, by what was discovered of them."""
+    return [host for host in hosts if (hostvars[host].get("discover_node") or {}).get("has_kubelet_conf")]
+
+
 def node_reports(discovered, directory):
     """One file per node with what the engine records about it, in the shape `managed_files` takes."""
     return [
@@ -80,5 +85,6 @@ class FilterModule:
             "gathered": gathered,
             "outcomes": outcomes,
             "choose_leader": choose_leader,
+            "joined_before": joined_before,
             "node_reports": node_reports,
         }

@@ -72,8 +72,12 @@ def remember(item, owned):
 
 
 def present_images(module):
-    """Reference → manifest digest of the images that containerd has for Kubernetes."""
+    """Reference → manifest digest of the images that containerd has for Kubernetes; in check mode None when it cannot be asked."""
+    if module.check_mode and not shutil.which("ctr", path=PATH):
+        return None
     code, out, err = module.run_command(["ctr", "-n", "k8s.io", "images", "ls"], environ_update={"PATH": PATH})
+    if code and module.check_mode:
+        return None
     if code:
         module.fail_json(msg="containerd cannot list its images: %s Check `systemctl status containerd`." % tail(err))
     rows = (line.split() for line in out.splitlines()[1:])
@@ -85,6 +89,8 @@ def is_imported(archive, present, record):
     known = record.get(archive["source"], {})
     if known.get("sha256") != archive["sha256"]:
         return False
+    if present is None:  # containerd will be asked once it runs
+        return True
     return all(present.get(reference) == known["images"].get(reference) for reference in archive["images"])
 
 
@@ -174,6 +180,31 @@ def import_archive(module, archive, directory, record):
     write_text(IMAGES, "%s\n" % module.jsonify(record), 0o644)
 
 
+def foretold(items, archives, present):
+    """Diffs of what a run would install, and a sentence about what could not be looked at yet."""
+    diffs = [
+        {
+            "before_header": item["path"],
+            "after_header": item["path"],
+            "before": "sha256:%s mode %04o\n" % (sha256(item["path"]), os.stat(item["path"]).st_mode & 0o7777)
+            if os.path.isfile(item["path"])
+            else "",
+            "after": "sha256:%s mode %s\n" % (item["sha256"], item.get("mode", "0755")),
+        }
+        for item in items
+    ]
+    diffs += [
+        {"before_header": each["source"], "after_header": each["source"], "before": "", "after": "\n".join(each["images"]) + "\n"}
+        for each in archives
+    ]
+    answer = {"diff": diffs, "changed_files": [item["path"] for item in items]}
+    if archives and present is None:
+        answer["declared"] = "imports the images of %s once containerd runs" % ", ".join(each["source"] for each in archives)
+        if items:
+            answer["declared"] += ", and installs %s" % ", ".join(item["path"] for item in items)
+    return answer
+
+
 def main():
     """Entry point."""
     module = AnsibleModule(
@@ -198,7 +229,8 @@ def main():
             for item in files:
                 remember(item, owned)
             owned.save()
-        module.exit_json(changed=bool(missing), missing=missing)
+        told = foretold(absent_files, absent_archives, present) if module.check_mode or module._diff else {}
+        module.exit_json(changed=bool(missing), missing=missing, **told)
     os.makedirs(STAGING, mode=0o700, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=STAGING, prefix="staging-") as directory:
         digests = receive(module, staged, missing, directory)
@@ -209,7 +241,7 @@ def main():
         owned.save()
         for archive in absent_archives:
             import_archive(module, archive, directory, record)
-    module.exit_json(changed=True, installed=missing)
+    module.exit_json(changed=True, installed=missing, changed_files=[item["path"] for item in absent_files])
 
 
 if __name__ == "__main__":

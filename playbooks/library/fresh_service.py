@@ -27,6 +27,13 @@ options:
     description: A Unix socket that must accept connections once the unit runs.
     type: str
     default: ""
+  rewritten:
+    description: >-
+      Files that earlier tasks of the run wrote. In check mode they were not written, so their age says nothing; the unit would be
+      restarted for those among its own.
+    type: list
+    elements: str
+    default: []
 """
 
 import glob
@@ -92,8 +99,11 @@ def changed_on_disk(name, unit):
     return unit.get("NeedDaemonReload") == "yes" or known != set(drop_ins(name))
 
 
-def reasons(unit, paths, may_run):
-    """Why something has to be done to a unit, in words; empty when it is as it should be."""
+def reasons(unit, paths, may_run, rewritten=()):
+    """Why something has to be done to a unit, in words; empty when it is as it should be.
+
+    `rewritten` are files that a real run would have written by now.
+    """
     found = []
     if unit.get("UnitFileState") not in ("enabled", "static", "indirect", "alias", "generated"):
         found.append("not enabled")
@@ -102,8 +112,24 @@ def reasons(unit, paths, may_run):
     if may_run and unit.get("ActiveState") != "active":
         found.append("not running")
     elif may_run:
-        found += ["older than " + path for path in newer_than(started_at(unit), paths)]
+        newer = newer_than(started_at(unit), paths)
+        found += ["older than " + path for path in newer]
+        found += ["older than %s, once that is written" % path for path in rewritten if path not in newer]
     return found
+
+
+def own_among(name, paths, rewritten):
+    """Those of the rewritten files that a unit is made of or reads."""
+    places = ("/etc/systemd/system/" + name, "/etc/systemd/system/%s.d/" % name)
+    return sorted(path for path in set(rewritten) if path in paths or path == places[0] or path.startswith(places[1]))
+
+
+def foretell(module, name):
+    """In check mode, ends the task for a unit that is not installed yet."""
+    doing = "enables %s" % name
+    if not module.params["needs"] or os.path.exists(module.params["needs"]):
+        doing = "enables and starts %s" % name
+    module.exit_json(changed=True, reasons=["not installed yet"], declared=doing + " once it is installed")
 
 
 def fail(module, name, did, output):
@@ -157,28 +183,33 @@ def main():
             "configs": {"type": "list", "elements": "str", "default": []},
             "needs": {"type": "str", "default": ""},
             "socket": {"type": "str", "default": ""},
+            "rewritten": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
     name, needs = module.params["name"], module.params["needs"]
     unit = show(module, name)
-    if unit.get("LoadState") == "not-found":
+    if unit.get("LoadState") == "not-found" and not module.check_mode:
         systemctl(module, "daemon-reload")
         unit = show(module, name)
     if unit.get("LoadState") != "loaded":
         if module.check_mode:
-            module.exit_json(changed=True, reasons=["not installed yet"])
+            foretell(module, name)
         fail(module, name, "is not a loadable unit (%s)" % unit.get("LoadState"), "")
     unit["changed_on_disk"] = changed_on_disk(name, unit)
     may_run = not needs or os.path.exists(needs)
     paths = [unit.get("FragmentPath", ""), *unit.get("DropInPaths", "").split(), *drop_ins(name), *module.params["configs"]]
-    found = reasons(unit, [path for path in paths if path], may_run)
+    rewritten = own_among(name, paths, module.params["rewritten"]) if module.check_mode else []
+    found = reasons(unit, [path for path in paths if path], may_run, rewritten)
     if found and not module.check_mode:
         settle_future([path for path in paths if path])
         bring(module, name, found, may_run)
         if may_run:
             await_running(module, name, module.params["socket"])
-    module.exit_json(changed=bool(found), reasons=found)
+    answer = {"changed": bool(found), "reasons": found}
+    if rewritten and found:
+        answer["declared"] = "restarts %s: %s" % (name, ", ".join(found))
+    module.exit_json(**answer)
 
 
 if __name__ == "__main__":

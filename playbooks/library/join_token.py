@@ -6,7 +6,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: join_token
 short_description: Make or remove Keelyard's bootstrap tokens
-description: Tokens are told apart by their description, so those that an operator made stay. Always use it with no_log.
+description: Tokens are told apart by their description, so those that an operator made stay. Make them with no_log.
 options:
   state:
     description: present makes a new token; absent deletes all that Keelyard made.
@@ -25,6 +25,7 @@ options:
 
 import hashlib
 import json
+import os
 import re
 import subprocess
 
@@ -78,6 +79,8 @@ def main():
             module.exit_json(changed=True, token="", ca_hash="")
         create = ["create", "--ttl", module.params["ttl"], "--description", module.params["description"]]
         module.exit_json(changed=True, token=kubeadm(module, *create).strip(), ca_hash=ca_hash())
+    if module.check_mode and not os.path.exists(ADMIN[1]):
+        module.exit_json(changed=True, declared="deletes the bootstrap tokens that Keelyard made, once there is an apiserver")
     identifiers = ours(module)
     if identifiers and not module.check_mode:
         kubeadm(module, "delete", *identifiers)

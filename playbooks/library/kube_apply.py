@@ -23,15 +23,20 @@ options:
     default: 240
 """
 
+import os
+import re
+import shutil
+
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import PATH, tail
 
+ADMIN = "/etc/kubernetes/admin.conf"
 SERVER_SIDE = ["--server-side", "--force-conflicts", "--field-manager", "keelyard", "-f", "-"]
 
 
 def kubectl(module, arguments, manifest=None):
     """Runs kubectl as the cluster's administrator; returns exit code, output and errors."""
-    command = ["kubectl", "--kubeconfig", "/etc/kubernetes/admin.conf", *arguments]
+    command = ["kubectl", "--kubeconfig", ADMIN, *arguments]
     return module.run_command(command, data=manifest, environ_update={"PATH": PATH})
 
 
@@ -50,6 +55,28 @@ def await_rollouts(module):
             )
 
 
+def objects(manifest):
+    """The objects of a manifest as "Kind name", as far as a glance at its text tells."""
+    found = []
+    for document in re.split(r"(?m)^---\s*$", manifest):
+        kind, name = re.search(r"(?m)^kind: *(\S+)", document), re.search(r"\bname: *([\w.-]+)", document)
+        if kind:
+            found.append(("%s %s" % (kind.group(1), name.group(1) if name else "")).strip())
+    return found
+
+
+def readable(difference):
+    """kubectl's diff without the names and times of its temporary files, which differ from run to run."""
+    lines = []
+    for line in difference.splitlines():
+        if line.startswith(("diff -u", "+++ ")):
+            continue
+        if line.startswith("--- "):
+            line = "--- " + os.path.basename(line[4:].split("\t")[0])
+        lines.append(line)
+    return "\n".join(lines)
+
+
 def main():
     """Entry point."""
     module = AnsibleModule(
@@ -61,8 +88,13 @@ def main():
         supports_check_mode=True,
     )
     manifest = module.params["manifest"]
+    declared = {}
+    if module.check_mode:
+        declared["declared"] = "applies " + ", ".join(objects(manifest))
+        if not os.path.exists(ADMIN) or not shutil.which("kubectl", path=PATH):
+            module.exit_json(changed=True, **declared)
     code, difference, err = kubectl(module, ["diff", *SERVER_SIDE], manifest)
-    if code > 1 and "NotFound" not in err and "not found" not in err:
+    if code > 1 and "NotFound" not in err and "not found" not in err and not module.check_mode:
         module.fail_json(msg="The manifest cannot be compared with the cluster: %s" % tail(err))
     changed = code != 0
     if changed and not module.check_mode:
@@ -71,7 +103,8 @@ def main():
             module.fail_json(msg="The manifest cannot be applied: %s" % tail(err))
     if not module.check_mode:
         await_rollouts(module)
-    module.exit_json(changed=changed, diff={"prepared": difference})
+    # Where objects cannot be compared, such as those of a namespace that is not there yet, the manifest says what is to come.
+    module.exit_json(changed=changed, diff={"prepared": readable(difference)}, **(declared if code > 1 else {}))
 
 
 if __name__ == "__main__":

@@ -48,6 +48,12 @@ REMEDIES = {
     "reset": "Mend what kubeadm names above and retry.",
 }
 
+FORETOLD = {
+    "init": "runs kubeadm init: certificates, kubeconfigs, etcd and the control plane's static pods, CoreDNS, kube-proxy",
+    "join": "runs kubeadm join: the kubelet gets its configuration and certificate, and the node joins the cluster",
+    "reset": "runs kubeadm reset: clears what a join that died left behind",
+}
+
 
 def run(module, *arguments):
     """Runs kubeadm; returns exit code and redacted output."""
@@ -100,7 +106,7 @@ def main():
     )
     verb, config = module.params["verb"], module.params["config"]
     if module.check_mode:
-        module.exit_json(changed=True)
+        module.exit_json(changed=True, declared=FORETOLD[verb])
     lock = alone(module)
     try:
         if module.params["content"]:

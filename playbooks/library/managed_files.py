@@ -9,7 +9,8 @@ short_description: Bring a set of files to their wanted content in one round tri
 description: Writes what differs, atomically, keeps the original of a file someone else made, and records what it wrote.
 options:
   files:
-    description: The files, each with path, content and mode (default 0644).
+    description: >-
+      The files, each with path, content and mode (default 0644). A file with C(secret) has its content left out of diffs.
     type: list
     elements: dict
     default: []
@@ -58,19 +59,26 @@ def wanted(item):
     return item["path"], content, int(str(item.get("mode", "0644")), 8)
 
 
+def difference(item, before, after):
+    """The diff of one file; of a secret one only that there is a difference."""
+    if item.get("secret"):
+        before, after = "absent\n" if before is None else "content that is kept secret\n", "content that is kept secret\n"
+    return {"before_header": item["path"], "after_header": item["path"], "before": before or "", "after": after}
+
+
 def bring(item, owned, check):
     """Writes one file when it differs; returns a diff or None."""
     path, content, mode = wanted(item)
     before, before_mode = current(path)
     diff = None
     if before != content:
-        diff = {"before_header": path, "after_header": path, "before": before or "", "after": content}
+        diff = difference(item, before, content)
         if not check:
             if owned is not None:
                 owned.keep_original(path)
             write_text(path, content, mode)
     elif before_mode != mode:
-        diff = {"before_header": path, "after_header": path, "before": oct(before_mode), "after": oct(mode)}
+        diff = {"before_header": path, "after_header": path, "before": "mode %04o\n" % before_mode, "after": "mode %04o\n" % mode}
         if not check:
             os.chmod(path, mode)
     if owned is not None:
@@ -96,14 +104,15 @@ def work(module):
     for path in missing:
         if not module.check_mode:
             os.makedirs(path, mode=0o755)
-    diffs = [bring(item, owned, module.check_mode) for item in module.params["files"]]
+    diffs = [{"before_header": path, "after_header": path, "before": "", "after": "directory\n"} for path in missing]
+    diffs += [bring(item, owned, module.check_mode) for item in module.params["files"]]
     diffs += [remove(path, owned, module.check_mode) for path in module.params["absent"]]
     diffs = [diff for diff in diffs if diff]
     if owned is not None and not module.check_mode:
         for path in module.params["adopt"]:
             owned.put(path, kind="file")
         owned.save()
-    module.exit_json(changed=bool(diffs or missing), changed_files=[diff["after_header"] for diff in diffs], diff=diffs)
+    module.exit_json(changed=bool(diffs), changed_files=[diff["after_header"] for diff in diffs], diff=diffs)
 
 
 def main():

@@ -6,7 +6,9 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: verify_cluster
 short_description: Prove that a cluster works
-description: Runs a probe on every node in a namespace of its own and removes it again; the cluster is left as it was found.
+description: >-
+  Runs a probe on every node in a namespace of its own and removes it again; the cluster is left as it was found. In check mode it
+  makes no probe: it reads the state of nodes and of the system's workloads and returns what is not right as C(findings).
 options:
   nodes:
     description: Names of the nodes that must be Ready.
@@ -39,6 +41,10 @@ options:
     description: How long nodes and pods may take to come up.
     type: int
     default: 300
+  kubernetes_version:
+    description: The version that the nodes must run, looked at in check mode only; empty means any.
+    type: str
+    default: ""
 """
 
 import concurrent.futures
@@ -49,6 +55,8 @@ import time
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import PATH, tail
+
+SYSTEM = ("kube-system", "kube-flannel")
 
 
 class Cluster:
@@ -182,6 +190,53 @@ def check_traffic(cluster, pods, deadline):
         cluster.fail("\n".join(complaints[:8]) + "\nLook at the CNI's and kube-proxy's pods on these nodes, mend and retry.")
 
 
+def node_findings(nodes, wanted, version):
+    """What is not right about the nodes: absent, not Ready, another version, unschedulable, or not in the spec."""
+    found, known = [], {}
+    for node in nodes:
+        known[node["metadata"]["name"]] = node
+    for name in wanted:
+        if name not in known:
+            found.append({"subject": name, "problem": "has not joined the cluster"})
+            continue
+        status = known[name]["status"]
+        ready = {each["type"]: each for each in status.get("conditions", [])}.get("Ready", {})
+        if ready.get("status") != "True":
+            found.append({"subject": name, "problem": "is not Ready: %s" % ready.get("message", "no status yet")})
+        actual = status.get("nodeInfo", {}).get("kubeletVersion", "").lstrip("v")
+        if version and actual != version:
+            found.append({"subject": name, "problem": "runs kubelet %s, the spec says %s" % (actual, version)})
+        if known[name]["spec"].get("unschedulable"):
+            found.append({"subject": name, "problem": "is cordoned: no new pods are placed on it"})
+    strangers = sorted(set(known) - set(wanted))
+    return found + [{"subject": name, "problem": "is in the cluster, but not in the spec"} for name in strangers]
+
+
+def workload_findings(workloads):
+    """The daemonsets and deployments of the system whose pods are not all available."""
+    found = []
+    for each in workloads:
+        status, what = each.get("status", {}), "%s %s/%s" % (each["kind"], each["metadata"]["namespace"], each["metadata"]["name"])
+        wanted = status.get("desiredNumberScheduled", each["spec"].get("replicas", 0))
+        available = status.get("numberAvailable", status.get("availableReplicas", 0)) or 0
+        if available < wanted:
+            found.append({"subject": what, "problem": "has %d of %d pods available" % (available, wanted)})
+    return found
+
+
+def look(cluster, nodes):
+    """Read-only: what is not right in a cluster; nothing is found in one that is not there yet."""
+    if not os.path.exists("/etc/kubernetes/admin.conf"):
+        return []
+    code, out, err = cluster.run("get", "nodes", "-o", "json")
+    if code:
+        return [{"subject": "apiserver", "problem": "does not answer: %s" % tail(err, 3)}]
+    found = node_findings(json.loads(out)["items"], nodes, cluster.module.params["kubernetes_version"])
+    code, out, _ = cluster.run("get", "daemonsets,deployments", "-A", "-o", "json")
+    workloads = json.loads(out)["items"] if code == 0 else []
+    return found + workload_findings([each for each in workloads if each["metadata"]["namespace"] in SYSTEM])
+
+
 def main():
     """Entry point."""
     module = AnsibleModule(
@@ -193,11 +248,12 @@ def main():
             "resolve": {"type": "list", "elements": "str", "required": True},
             "dns_domain": {"type": "str", "required": True},
             "timeout_seconds": {"type": "int", "default": 300},
+            "kubernetes_version": {"type": "str", "default": ""},
         },
         supports_check_mode=True,
     )
     if module.check_mode:
-        module.exit_json(changed=False, msg="not run in check mode")
+        module.exit_json(changed=False, findings=look(Cluster(module), module.params["nodes"]))
     cluster, nodes = Cluster(module), module.params["nodes"]
     deadline = time.monotonic() + module.params["timeout_seconds"]
     check_nodes(cluster, nodes, deadline)

@@ -259,7 +259,7 @@ def main():
     check_names(found, wanted, facts)
     check_repositories(found, wanted)
     ours = check_ownership(found, wanted, facts)
-    if not ours:
+    if not ours and not module.check_mode:  # it writes
         check_disk_latency(found, wanted, facts)
     free, listener = check_ports(found, wanted, ours), 0
     if module.params["listen_seconds"]:

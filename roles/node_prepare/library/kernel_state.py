@@ -31,6 +31,7 @@ from ansible.module_utils.keelyard import PATH, tail, write_text
 
 FSTAB = "/etc/fstab"
 MARK = "# keelyard: "
+ABSENT = "(not there)"
 
 
 def is_loaded(name):
@@ -58,19 +59,25 @@ def load(module, name):
     return True
 
 
-def set_sysctl(module, key, value):
-    """Sets one sysctl when its live value differs; returns whether it did."""
+def set_sysctl(module, key, value, awaited):
+    """Sets one sysctl when its live value differs; returns the value before, None when nothing had to be done.
+
+    In check mode a sysctl may be missing because the module that brings it is not loaded yet.
+    """
     path = "/proc/sys/" + key.replace(".", "/")
+    if module.check_mode and awaited and not os.path.exists(path):
+        return ABSENT
     try:
         with open(path, encoding="utf-8") as stream:
-            if stream.read().split() == value.split():
-                return False
+            before = " ".join(stream.read().split())
+        if before.split() == value.split():
+            return None
         if not module.check_mode:
             with open(path, "w", encoding="utf-8") as stream:
                 stream.write(value)
     except OSError as reason:
         module.fail_json(msg="sysctl %s cannot be set to %s: %s" % (key, value, reason))
-    return True
+    return before
 
 
 def swap_off(module):
@@ -106,10 +113,25 @@ def main():
         supports_check_mode=True,
     )
     loaded = [name for name in module.params["modules"] if load(module, name)]
-    wanted = module.params["sysctls"]
-    applied = [key for key in wanted if set_sysctl(module, key, str(wanted[key]))]
+    wanted = {key: str(value) for key, value in module.params["sysctls"].items()}
+    before = {key: set_sysctl(module, key, wanted[key], loaded) for key in wanted}
+    applied = [key for key in wanted if before[key] is not None]
     swapped = swap_off(module) if module.params["swap_off"] else []
-    module.exit_json(changed=bool(loaded or applied or swapped), loaded=loaded, sysctls=applied, swap=swapped)
+    diff = {
+        "before": "".join(["%s = %s\n" % (key, before[key]) for key in applied] + ["%s: on\n" % what for what in swapped]),
+        "after": "".join(
+            ["module %s\n" % name for name in loaded]
+            + ["%s = %s\n" % (key, wanted[key]) for key in applied]
+            + ["%s: off\n" % what for what in swapped]
+        ),
+    }
+    reasons = ["module " + name for name in loaded] + ["%s = %s" % (key, wanted[key]) for key in applied] + swapped
+    declared = {}
+    if module.check_mode and ABSENT in before.values():
+        declared["declared"] = "loads %s and sets the sysctls that come with it" % ", ".join(loaded)
+    module.exit_json(
+        changed=bool(reasons), reasons=reasons, loaded=loaded, sysctls=applied, swap=swapped, diff=diff, **declared
+    )
 
 
 if __name__ == "__main__":
