@@ -9,7 +9,7 @@ import msgspec
 from litestar import Response, Router, delete, get, post
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
-from api import guards, replies, state
+from api import decoding, guards, replies, state
 from api.decoding import Body
 from api.replies import PageNumber, PageSize
 from api.schemas import clusters as wire
@@ -24,7 +24,7 @@ from engine.domain.specs import (
     SshSecrets,
     Topology,
 )
-from engine.domain.statuses import ClusterStatus
+from engine.domain.statuses import ClusterStatus, JobType
 from engine.services import clusters, nodes, ssh_check
 
 _StatusFilter = Annotated[
@@ -135,10 +135,17 @@ async def delete_cluster(
     opt={"action": Permission.CLUSTER_PROVISION.value},
 )
 async def provision(request: guards.AnyRequest, cluster_id: FromPath[str]) -> Response[Accepted]:
-    """Queues a provision job; on a healthy cluster it changes nothing. Behind an active job it waits."""
+    """Queues a provision job; on a healthy cluster it changes nothing. Behind an active job it waits.
+
+    With `{"plan_hash": "..."}` it applies that plan: it changes nothing when the nodes are not as planned.
+    """
+    body = await request.body()
+    asked = decoding.decode(body, wire.Provision) if body else wire.Provision()
 
     async def work() -> replies.Answer:
-        cluster, job = await clusters.provision(cluster_id, guards.caller(request))
+        cluster, job = await clusters.start(
+            cluster_id, JobType.PROVISION, guards.caller(request), plan_hash=asked.plan_hash
+        )
         reply = Accepted(
             message="Cluster provisioning initiated", cluster_id=str(cluster.id), job_id=str(job.id)
         )

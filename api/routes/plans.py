@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from litestar import Response, Router, post
-from litestar.params import FromPath
+from litestar import Response, Router, get, post
+from litestar.params import FromPath, FromQuery
 
 from api import guards, replies
-from api.schemas.common import Accepted
+from api.replies import PageNumber, PageSize
+from api.schemas import plans as wire
+from api.schemas.common import Accepted, Page
 from engine.domain.permissions import Permission
 from engine.domain.statuses import JobType
-from engine.services import clusters
+from engine.services import clusters, jobs, plans
 
 
 @post(
@@ -36,6 +38,55 @@ async def verify(request: guards.AnyRequest, cluster_id: FromPath[str]) -> Respo
     return await _started(request, cluster_id, JobType.VERIFY, "Cluster verification initiated")
 
 
+@get(
+    "/clusters/{cluster_id:str}/plans",
+    summary="List plans",
+    guards=[guards.requires(Permission.CLUSTER_READ), guards.known_query],
+)
+async def list_plans(
+    request: guards.AnyRequest, cluster_id: FromPath[str], page: PageNumber = 1, page_size: PageSize = 20
+) -> Response[Page[wire.PlanLine]]:
+    """What plan and verify jobs of a cluster found, newest first, without the details."""
+    found, total = await plans.page(guards.principal(request), cluster_id, page=page, page_size=page_size)
+    data = [
+        wire.PlanLine(
+            id=str(line.id),
+            job_id=str(line.job_id),
+            kind=line.kind,
+            hash=line.hash,
+            facts_hash=line.facts_hash,
+            created_at=line.created_at,
+            summary=line.summary,
+        )
+        for line in found
+    ]
+    return replies.page(data, total, page, page_size)
+
+
+@get(
+    "/jobs/{job_id:str}/plan",
+    summary="Get the plan of a job",
+    guards=[guards.requires(Permission.JOB_READ), guards.known_query],
+)
+async def get_plan(
+    request: guards.AnyRequest, job_id: FromPath[str], host: FromQuery[str | None] = None
+) -> wire.Plan:
+    """All of what a plan or verify job found, or the part about one host."""
+    found = await plans.of_job(guards.principal(request), jobs.parse_id(job_id), host=host)
+    return wire.Plan(
+        id=str(found.id),
+        job_id=str(found.job_id),
+        cluster_id=str(found.cluster_id),
+        kind=found.kind,
+        hash=found.hash,
+        facts_hash=found.facts_hash,
+        spec_hash=found.spec_hash,
+        created_at=found.created_at,
+        summary=found.summary,
+        hosts=found.document.hosts,
+    )
+
+
 async def _started(
     request: guards.AnyRequest, cluster_id: str, job_type: JobType, message: str
 ) -> Response[Accepted]:
@@ -47,4 +98,4 @@ async def _started(
     return await replies.once(request, work)
 
 
-router = Router("/api/v1", route_handlers=[plan, verify], tags=["Plans"])
+router = Router("/api/v1", route_handlers=[plan, verify, list_plans, get_plan], tags=["Plans"])

@@ -83,6 +83,12 @@ class ClusterCreate(Request):
     lab: bool = False
 
 
+class Provision(Request):
+    """What a provision job is to apply: a plan, only while the nodes are as it found them; else the spec."""
+
+    plan_hash: str | None = None
+
+
 class SshTest(Request):
     """Nodes to log in to, and how."""
 

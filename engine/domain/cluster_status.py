@@ -26,6 +26,9 @@ class EndedRun(msgspec.Struct, frozen=True, kw_only=True):
     hosts: Mapping[str, HostResult]
     at: datetime
     kubeconfig: bool = False  # the run left a kubeconfig
+    drift: str | None = (
+        None  # of a verify run: what differs from the spec; empty = nothing, None = not found out
+    )
 
 
 def derive(
@@ -72,12 +75,36 @@ def conditions(before: Sequence[Condition], run: EndedRun) -> list[Condition]:
     if run.job_type is JobType.PLAN:
         return list(before)
     if run.job_type is JobType.VERIFY:
-        return observe(before, _reachable(run))
+        return _observed(before, [_reachable(run), *_drift(run)])
     observed = [_reachable(run), *_cluster_conditions({known.type for known in before}, run)]
+    return _observed(before, [*observed, _applied(run)])
+
+
+def _observed(before: Sequence[Condition], observed: Sequence[Condition]) -> list[Condition]:
     after = list(before)
     for condition in observed:
         after = observe(after, condition)
     return after
+
+
+def _drift(run: EndedRun) -> list[Condition]:
+    """What a verify run says; one that did not get through says nothing."""
+    if run.status is not JobStatus.SUCCESS or run.drift is None:
+        return []
+    kind = ConditionType.SPEC_APPLIED
+    if run.drift:
+        return [_condition(kind, ConditionStatus.FALSE, "Drift", run.drift, run)]
+    return [_condition(kind, ConditionStatus.TRUE, "Verified", "", run)]
+
+
+def _applied(run: EndedRun) -> Condition:
+    kind = ConditionType.SPEC_APPLIED
+    if run.status is not JobStatus.SUCCESS:
+        message = f"The last {run.job_type.value} job did not get through."
+        return _condition(kind, ConditionStatus.UNKNOWN, "NotFinished", message, run)
+    if run.job_type is JobType.PROVISION:
+        return _condition(kind, ConditionStatus.TRUE, "Applied", "", run)
+    return _condition(kind, ConditionStatus.FALSE, "Deprovisioned", "", run)
 
 
 def _reachable(run: EndedRun) -> Condition:

@@ -13,9 +13,10 @@ import msgspec
 import structlog
 
 from engine import content
+from engine.domain import plans
 from engine.domain.cluster_status import HostResult
 from engine.domain.errors import KeelyardError
-from engine.domain.events import RunEvent
+from engine.domain.events import EventKind, RunEvent
 from engine.domain.specs import ClusterSpec, SshSecrets
 from engine.domain.statuses import READ_ONLY_JOBS, JobStatus, JobType
 from engine.execution import artifacts, inventory, plan, remote_cleanup, run_directory, runner
@@ -80,7 +81,12 @@ class JobRun:
     def play(self) -> RunResult:
         """Run the playbook. Never raises: what goes wrong is the result."""
         try:
+            refused = self._compare() if self._assignment.plan is not None else None
+            if refused is not None:
+                return refused
             with run_directory.kept(self._id) as directory:
+                if self._assignment.plan is None:
+                    self._end_rest_of_earlier(directory)
                 return self._play(directory)
         except KeelyardError as error:
             return RunResult(status=JobStatus.FAILED, message=str(error))
@@ -93,10 +99,49 @@ class JobRun:
 
     def _play(self, directory: Path) -> RunResult:
         assignment = self._assignment
-        if assignment.unswept:
-            self._end_rest_of_earlier(directory)
         _, tags = planned(assignment)
-        request = runner.RunRequest(
+        check = assignment.job.type in READ_ONLY_JOBS
+        request = self._request(directory, check=check, tags=tags, limit=assignment.limit)
+        outcome = runner.execute(request, on_event=self._record, cancelled=self._cancelled)
+        return _result(outcome, self._document(outcome))
+
+    def _compare(self) -> RunResult | None:
+        """Make the plan once more, and the result that refuses to apply it when it is another one by now."""
+        planned = self._assignment.plan
+        assert planned is not None
+        with run_directory.kept(self._id) as directory:
+            self._end_rest_of_earlier(directory)
+            self._say("Comparing the nodes with the plan.")
+            request = self._request(directory, check=True)
+            outcome = runner.execute(request, on_event=self._narrate, cancelled=self._cancelled)
+            now = self._document(outcome)
+            result = _result(outcome, None)
+        if outcome.status is not runner.RunStatus.SUCCESS or now is None:
+            message = f"The nodes could not be compared with the plan; nothing was changed. {outcome.failure}"
+            return msgspec.structs.replace(result, message=message, phases={})
+        if plans.plan_hash(now) != plans.plan_hash(planned):
+            message = plans.stale_message(planned, now)
+            return RunResult(status=JobStatus.FAILED, reason=plans.STALE, message=message)
+        self._say("The nodes are as the plan found them.")
+        return None
+
+    def _narrate(self, event: RunEvent) -> None:
+        """Of the comparison the log tells how far it is; its phases are not the job's."""
+        if event.kind is EventKind.PHASE_STARTED:
+            self._say(f"Comparing: {event.data['name']}")
+        elif event.kind in (EventKind.HOST_FAILED, EventKind.HOST_UNREACHABLE):
+            self._say(f"{event.host}: {event.message}")
+
+    def _document(self, outcome: runner.RunOutcome) -> plans.Document | None:
+        if outcome.plan is None or outcome.status is not runner.RunStatus.SUCCESS:
+            return None
+        return plans.Document(spec_hash=plans.spec_hash(self._assignment.spec), hosts=outcome.plan)
+
+    def _request(
+        self, directory: Path, *, check: bool, tags: tuple[str, ...] = (), limit: tuple[str, ...] = ()
+    ) -> runner.RunRequest:
+        assignment = self._assignment
+        return runner.RunRequest(
             run_id=self._id,
             playbook=playbook_of(assignment.job.type),
             inventory=inventory.build(
@@ -108,14 +153,13 @@ class JobRun:
             directory=directory,
             secrets=assignment.secrets,
             tags=tags,
-            limit=",".join(assignment.limit) or None,
+            limit=",".join(limit) or None,
             forks=self._forks,
             host_keys=inventory.host_keys(assignment.spec),
             log_path=_log_path(assignment.job.id),
-            check=assignment.job.type in READ_ONLY_JOBS,
+            check=check,
             pulse=self._pulse,
         )
-        return _result(runner.execute(request, on_event=self._record, cancelled=self._cancelled))
 
     def _artifacts(self) -> Artifacts:
         if self._assignment.job.type is JobType.DEPROVISION:
@@ -129,6 +173,8 @@ class JobRun:
 
     def _end_rest_of_earlier(self, directory: Path) -> None:
         """What earlier runs that were stopped left on the nodes ends first, or is waited for."""
+        if not self._assignment.unswept:
+            return
         orders = remote_cleanup.Orders(run_ids=[str(job_id) for job_id in self._assignment.unswept])
         end_on_nodes(directory, self._assignment.spec, self._assignment.secrets, orders, self._say)
 
@@ -158,7 +204,7 @@ def _log_path(job_id: uuid.UUID) -> Path:
     return directory / f"{job_id}.log"
 
 
-def _result(outcome: runner.RunOutcome) -> RunResult:
+def _result(outcome: runner.RunOutcome, found: plans.Document | None) -> RunResult:
     kubeconfig = outcome.outputs / "kubeconfig"
     return RunResult(
         status=_STATUS[outcome.status],
@@ -172,6 +218,7 @@ def _result(outcome: runner.RunOutcome) -> RunResult:
         host_keys=outcome.host_keys,
         reports=_reports(outcome.outputs / "nodes"),
         kubeconfig=kubeconfig.read_text(encoding="utf-8") if kubeconfig.is_file() else None,
+        plan=found,
     )
 
 

@@ -13,7 +13,7 @@ from engine.domain.errors import ClusterBusy, FieldProblem, Forbidden, InvalidSp
 from engine.domain.permissions import Permission, Principal
 from engine.domain.specs import ClusterSpec, SshSecrets
 from engine.domain.statuses import ClusterStatus, JobType, Role
-from engine.services import audit_log, expected_host_keys, job_queue, own_machine, runs
+from engine.services import audit_log, expected_host_keys, job_queue, own_machine, runs, stored_plans
 from engine.services.encryption import Cipher
 from engine.services.identity import Caller
 from engine.store import cluster_views, clusters, database, jobs, locks, nodes, records, ssh_credentials
@@ -123,24 +123,26 @@ async def load_spec(reference: str, cipher: Cipher) -> tuple[ClusterSpec, SshSec
     return await clusters.spec(cluster), secrets
 
 
-async def provision(reference: str, caller: Caller) -> tuple[records.Cluster, records.Job]:
-    """Queue a provision job; on a healthy cluster it changes nothing. Behind other jobs it waits."""
-    return await start(reference, JobType.PROVISION, caller)
-
-
-async def start(reference: str, job_type: JobType, caller: Caller) -> tuple[records.Cluster, records.Job]:
+async def start(
+    reference: str, job_type: JobType, caller: Caller, *, plan_hash: str | None = None
+) -> tuple[records.Cluster, records.Job]:
     """Queue a job that needs no more than its type: provision, plan, verify. Behind other jobs it waits.
 
-    Raises NotFound, Forbidden, and ClusterBusy for a cluster that is being deleted.
+    A provision job with the hash of a plan changes nothing unless the nodes are as that plan found them.
+
+    Raises NotFound, Forbidden, InvalidSpec for what is no hash, Conflict for a plan of another spec, and
+    ClusterBusy for a cluster that is being deleted.
     """
     permission = _STARTS[job_type]
     _allowed(caller, permission)
     async with database.transaction():
         cluster = await _locked(reference)
         await _refuse_if_leaving(cluster)
-        job = await job_queue.put(cluster, job_type, caller)
+        plan_id = None if plan_hash is None else await stored_plans.choose(cluster, plan_hash)
+        job = await job_queue.put(cluster, job_type, caller, plan_id=plan_id)
         await runs.derive_status(cluster.id)
-        await audit_log.record(caller, permission.value, _resource(cluster), details={"job_id": str(job.id)})
+        details = {"job_id": str(job.id)} | ({"plan_hash": plan_hash} if plan_hash else {})
+        await audit_log.record(caller, permission.value, _resource(cluster), details=details)
     return cluster, job
 
 

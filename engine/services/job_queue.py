@@ -22,6 +22,7 @@ async def put(
     deletes_cluster: bool = False,
     schedule: records.Schedule | None = None,
     finished_phases: Collection[str] = (),
+    plan_id: uuid.UUID | None = None,
 ) -> records.Job:
     """A queued job with the phases of its playbook; those that an earlier job finished start as skipped."""
     principal = caller.principal
@@ -36,6 +37,7 @@ async def put(
         retry_hosts=retry_hosts,
         deletes_cluster=deletes_cluster,
         schedule_id=schedule.id if schedule else None,
+        plan_id=plan_id,
     )
     planned = plan.phases(content.playbooks() / f"{job_type.playbook}.yml")
     await jobs.add(job)

@@ -104,6 +104,8 @@ async def retry(job_id: uuid.UUID, hosts: str, caller: Caller) -> records.Job:
             retry_hosts=hosts,
             deletes_cluster=found.deletes_cluster,
             finished_phases=finished,
+            # Half an applied plan does not fit the nodes any more; one that was not begun is compared again.
+            plan_id=None if finished else found.plan_id,
         )
         await runs.derive_status(cluster.id)
         await _record(caller, Permission.JOB_RETRY, found, {"hosts": hosts, "new_job_id": str(job.id)})

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 import asyncpg
 import msgspec
 
-from engine.domain import cluster_status
+from engine.domain import cluster_status, plans
 from engine.domain.cluster_status import EndedRun, HostResult
 from engine.domain.errors import JobAlreadyFinished, NotFound
 from engine.domain.events import EventKind, RunEvent
 from engine.domain.leases import DEFAULT_SECONDS
+from engine.domain.plans import Document
 from engine.domain.specs import ClusterSpec, SshSecrets
 from engine.domain.statuses import (
     FINAL_JOB_STATUSES,
@@ -28,6 +29,7 @@ from engine.domain.statuses import (
     NodeStatus,
     PhaseStatus,
 )
+from engine.services import stored_plans
 from engine.services.encryption import Cipher
 from engine.store import (
     clusters,
@@ -53,6 +55,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     secrets: SshSecrets
     finished_phases: frozenset[str]  # slugs that an earlier attempt finished
     limit: tuple[str, ...]  # nodes to work on; empty = all
+    plan: Document | None = None  # to be applied only while the nodes are as it says
     unswept: tuple[uuid.UUID, ...]  # earlier runs that were stopped: their rest on the nodes ends first
 
 
@@ -88,6 +91,7 @@ class RunResult(msgspec.Struct, frozen=True, kw_only=True):
     host_keys: Mapping[str, tuple[str, ...]] = {}  # learned
     reports: Mapping[str, NodeReport] = {}
     kubeconfig: str | None = None
+    plan: Document | None = None  # what a plan or verify job found
 
     def __repr__(self) -> str:
         return f"RunResult(status={self.status.value!r}, ...)"
@@ -130,6 +134,7 @@ async def load(
         finished_phases=await _finished_before(job),
         limit=await _limit(job, found.spec),
         unswept=tuple(await jobs.unswept(job.cluster_id)),
+        plan=await stored_plans.applied_by(job),
     )
 
 
@@ -282,6 +287,8 @@ def message_event(text: str) -> RunEvent:
 async def _end(job: records.Job, result: RunResult, cipher: Cipher) -> None:
     await phases.fail_running(job.id)
     await jobs.end(job.id, job.attempt, result.status, reason=result.reason, message=result.message)
+    if result.plan is not None and result.status is JobStatus.SUCCESS and job.type in READ_ONLY_JOBS:
+        await stored_plans.keep(job, result.plan)
     await _keep_observations(job, result, cipher)
     await derive_status(job.cluster_id)
     await _trigger_next(job.cluster_id)
@@ -297,6 +304,7 @@ async def _keep_observations(job: records.Job, result: RunResult, cipher: Cipher
         hosts=result.hosts,
         at=records.now(),
         kubeconfig=result.kubeconfig is not None,
+        drift=plans.drift_message(result.plan) if result.plan is not None else None,
     )
     removed = job.type is JobType.DEPROVISION and result.status is JobStatus.SUCCESS
     changes: dict[str, object] = {"conditions": cluster_status.conditions(cluster.conditions, run)}

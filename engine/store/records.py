@@ -12,6 +12,7 @@ from msgspec import field
 from engine.domain.conditions import Condition
 from engine.domain.job_notices import ChannelKind, DeliveryStatus, EventFilter, NoticeEvent
 from engine.domain.leases import DEFAULT_SECONDS
+from engine.domain.plans import Document, Summary
 from engine.domain.schedules import MissedRunPolicy, RunOutcome, RunReason
 from engine.domain.specs import AuthMethod, Components, Hardening, Networking, Topology
 from engine.domain.statuses import (
@@ -139,6 +140,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     retry_hosts: str = "all"  # all | failed
     schedule_id: uuid.UUID | None = None
     deletes_cluster: bool = False
+    plan_id: uuid.UUID | None = None  # the plan that it applies
     reason: str | None = None
     message: str | None = None
     correlation_id: str = ""
@@ -161,6 +163,22 @@ class Phase(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a plan or verify job found."""
+
+    cluster_id: uuid.UUID
+    job_id: uuid.UUID
+    kind: str  # plan | verify
+    hash: str
+    facts_hash: str
+    spec_hash: str
+    summary: Summary
+    document: Document
+    tenant_id: uuid.UUID = DEFAULT_TENANT
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):

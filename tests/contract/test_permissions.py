@@ -20,6 +20,8 @@ MATRIX: list[tuple[str, str, Any, tuple[int, int, int, int]]] = [
     ("GET", "/api/v1/clusters/yard-1", None, (401, 200, 200, 200)),
     ("GET", "/api/v1/clusters/yard-1/nodes", None, (401, 200, 200, 200)),
     ("GET", "/api/v1/clusters/yard-1/kubeconfig", None, (401, 403, 200, 200)),
+    ("GET", "/api/v1/clusters/yard-1/plans", None, (401, 200, 200, 200)),
+    ("GET", f"/api/v1/jobs/{NOBODY}/plan", None, (401, 404, 404, 404)),
     ("GET", "/api/v1/jobs", None, (401, 200, 200, 200)),
     ("GET", "/api/v1/jobs/{job}", None, (401, 200, 200, 200)),
     ("GET", "/api/v1/jobs/{job}/events", None, (401, 200, 200, 200)),

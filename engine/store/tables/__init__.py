@@ -11,6 +11,7 @@ from engine.store.tables.node import Node
 from engine.store.tables.notification_channel import NotificationChannel
 from engine.store.tables.notification_delivery import NotificationDelivery
 from engine.store.tables.phase import Phase
+from engine.store.tables.plan import Plan
 from engine.store.tables.schedule import Schedule
 from engine.store.tables.schedule_run import ScheduleRun
 from engine.store.tables.session import Session
@@ -28,6 +29,7 @@ ALL: tuple[type[Table], ...] = (
     Node,
     Job,
     Phase,
+    Plan,
     AuditEntry,
     IdempotencyRecord,
     Worker,
@@ -48,6 +50,7 @@ __all__ = [
     "NotificationChannel",
     "NotificationDelivery",
     "Phase",
+    "Plan",
     "Schedule",
     "ScheduleRun",
     "Session",

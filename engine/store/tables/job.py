@@ -38,6 +38,7 @@ class Job(Table, db=DATABASE):
     retry_hosts = Text(default="all")  # all | failed
     schedule_id = UUID(null=True, default=None)  # the schedule that asked for it, also when that is gone
     deletes_cluster = Boolean(default=False)  # on success the cluster is deleted
+    plan_id = UUID(null=True, default=None)  # the plan that it applies
     reason = Text(null=True, default=None)
     message = Text(null=True, default=None)  # first failure, for the operator
     requested_by = UUID(null=True, default=None)
