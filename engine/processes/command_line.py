@@ -1,6 +1,7 @@
 """The `keelyard` command: finds its subcommands through entry points and turns errors into exit codes.
 
-Exit codes: 0 done, 1 failed with a message, 2 wrong usage, 3 a run ended with failed nodes, 130 interrupted.
+Exit codes: 0 done, 1 failed with a message, 2 wrong usage or, of plan and verify, a difference found, 3 a run ended
+with failed nodes, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -41,17 +42,16 @@ def keelyard() -> None:
 def main() -> None:
     """Entry point of the console script."""
     try:
-        keelyard.main(standalone_mode=False)
+        code = keelyard.main(standalone_mode=False)  # a command that leaves early returns its exit code here
     except click.exceptions.Abort:
         click.echo("Interrupted.", err=True)
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except click.exceptions.Exit as leaving:
-        sys.exit(leaving.exit_code)
     except KeelyardError as error:
         click.echo(f"Error: {error.message}", err=True)
         if error.remedy:
             click.echo(f"       {error.remedy}", err=True)
         sys.exit(3 if isinstance(error, RunFailed) else 1)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -207,7 +207,7 @@ def main():
         if may_run:
             await_running(module, name, module.params["socket"])
     answer = {"changed": bool(found), "reasons": found}
-    if rewritten and found:
+    if rewritten and found and not reasons(unit, [path for path in paths if path], may_run):
         answer["declared"] = "restarts %s: %s" % (name, ", ".join(found))
     module.exit_json(**answer)
 

@@ -55,7 +55,7 @@ class Server:
         """Runs `keelyard` with this server's home."""
         return subprocess.run(
             [sys.executable, "-m", "engine.processes", *arguments],
-            env=self.environment,
+            env=options.pop("environment", self.environment),
             capture_output=True,
             text=True,
             check=options.pop("check", True),
