@@ -1,4 +1,4 @@
-"""Plan, drift and verify on real nodes: what a plan says is what applying it does, and planning changes nothing.
+"""Plan, drift and verify on real nodes: a plan says what applying it does, and planning changes nothing.
 
 The tests of this file tell one story in order, on one lab and one server; a broken chapter fails the rest.
 """
