@@ -19,7 +19,7 @@ from api.layers.identity import Identity
 from api.layers.observation import Observation
 from api.layers.rate_limits import RateLimits
 from api.layers.refusals import Refusals
-from api.routes import audit_logs, auth, clusters, jobs, plans, root, schedules, workers
+from api.routes import audit_logs, auth, clusters, job_hosts, jobs, plans, root, schedules, workers
 from engine.domain.errors import MisconfiguredServer
 from engine.services import accounts
 from engine.services import state as service_state
@@ -64,6 +64,7 @@ def create_app(settings: Settings) -> Litestar:
             plans.router,
             schedules.router,
             workers.router,
+            job_hosts.router,
             audit_logs.router,
             documentation.router,
         ],

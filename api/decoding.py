@@ -67,8 +67,10 @@ def _member(value: Any, wanted: Any, at: str) -> Iterator[FieldProblem]:
         if value is None and types.NoneType in wanted.__args__:
             return
         rest = [choice for choice in wanted.__args__ if choice is not types.NoneType]
-        if len(rest) == 1:
-            wanted = rest[0]
+        lists = [choice for choice in rest if typing.get_origin(choice) is list]
+        if isinstance(value, list) and lists:
+            rest = lists
+        wanted = rest[0]  # of several, the first is the one to explain
     if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct):
         yield from _struct(value, wanted, at)
     elif typing.get_origin(wanted) is list and isinstance(value, list):

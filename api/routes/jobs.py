@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
@@ -19,8 +20,8 @@ from engine.domain.errors import FieldProblem, InvalidSpec
 from engine.domain.events import EventKind
 from engine.domain.permissions import Permission
 from engine.domain.statuses import JobStatus, JobType
-from engine.services import job_events, jobs, workers
-from engine.services.jobs import JobView
+from engine.services import estimates, job_events, jobs, workers
+from engine.services.jobs import JobView, LimitedTo
 
 _READ = [guards.requires(Permission.JOB_READ), guards.known_query]
 _SHOWN_STATUSES = [status for status in JobStatus if status is not JobStatus.INTERRUPTED]
@@ -71,10 +72,10 @@ async def list_jobs(
 
 @get("/{job_id:str}", summary="Get job details", guards=_READ)
 async def get_job(request: guards.AnyRequest, job_id: FromPath[str]) -> wire.Job:
-    """A job with its phases."""
+    """A job with its phases, the nodes it works on where those are not all, and when it should be through."""
     found = await jobs.get(guards.principal(request), jobs.parse_id(job_id))
     waiting = await workers.waiting_for([found.id] if found.status is JobStatus.QUEUED else [])
-    shown = _job(found, waiting.get(found.id))
+    shown = _job(found, waiting.get(found.id), await jobs.limited_to(found))
     if await job_events.expired(found.id, found.last_sequence):
         shown = msgspec.structs.replace(shown, events_expired=True)
     return shown
@@ -158,14 +159,26 @@ async def cancel(request: guards.AnyRequest, job_id: FromPath[str]) -> Response[
     guards=[guards.requires(Permission.JOB_RETRY)],
     opt={"action": Permission.JOB_RETRY.value},
 )
-async def retry(request: guards.AnyRequest, job_id: FromPath[str]) -> Response[Accepted]:
-    """Queues a new job that goes on where one stopped, on `{"hosts": "failed"}` (the default) or `"all"`."""
+async def retry(request: guards.AnyRequest, job_id: FromPath[str]) -> Response[wire.Retried]:
+    """Queues a new job that goes on where one stopped.
+
+    It works on `{"hosts": "failed"}` (the default: what the job did not finish), on `"all"`, or on a list of
+    nodes; control planes join where a remaining phase needs them, and the reply says why.
+    """
     body = await request.body()
     asked = decoding.decode(body, wire.Retry) if body else wire.Retry()
 
     async def work() -> replies.Answer:
-        job = await jobs.retry(jobs.parse_id(job_id), asked.hosts.value, guards.caller(request))
-        return replies.Answer(202, _accepted("Job queued", job.cluster_id, job.id), _location(job.id))
+        hosts = asked.hosts if isinstance(asked.hosts, list) else asked.hosts.value
+        retried = await jobs.retry(jobs.parse_id(job_id), hosts, guards.caller(request))
+        job = retried.job
+        reply = wire.Retried(
+            message="Job queued",
+            cluster_id=str(job.cluster_id),
+            job_id=str(job.id),
+            hosts=[wire.LimitedTo(choice.host, choice.because) for choice in retried.hosts],
+        )
+        return replies.Answer(202, reply, _location(job.id))
 
     return await replies.once(request, work)
 
@@ -225,9 +238,13 @@ def _location(job_id: uuid.UUID) -> dict[str, str]:
     return {"Location": f"/api/v1/jobs/{job_id}"}
 
 
-def _job(job: JobView, waiting_for: str | None = None) -> wire.Job:
+def _job(
+    job: JobView, waiting_for: str | None = None, limited_to: Sequence[LimitedTo] | None = None
+) -> wire.Job:
     interrupted = job.status is JobStatus.INTERRUPTED
     reason = "interrupted" if interrupted else job.reason
+    estimate = estimates.of_job(job, datetime.now(UTC))
+    expectation = job.expectation
     return wire.Job(
         id=str(job.id),
         type=job.type,
@@ -238,7 +255,7 @@ def _job(job: JobView, waiting_for: str | None = None) -> wire.Job:
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
-        progress=jobs.progress(job),
+        progress=estimates.progress(job, estimate),
         phases=[
             wire.Phase(
                 slug=phase.slug,
@@ -249,12 +266,20 @@ def _job(job: JobView, waiting_for: str | None = None) -> wire.Job:
             )
             for phase in job.phases
         ],
+        hosts=wire.HostCounts(**msgspec.structs.asdict(job.hosts)),
         reason=reason or msgspec.UNSET,
         message=job.message or msgspec.UNSET,
         retry_of=str(job.retry_of) if job.retry_of else msgspec.UNSET,
         schedule_id=str(job.schedule_id) if job.schedule_id else msgspec.UNSET,
         waiting_for=waiting_for or msgspec.UNSET,
         worker=job.worker or msgspec.UNSET,
+        limited_to=[wire.LimitedTo(node.host, node.because) for node in limited_to or ()] or msgspec.UNSET,
+        left_out=job.left_out or msgspec.UNSET,
+        estimated_finish_at=estimate.finish_at if estimate else msgspec.UNSET,
+        estimated_seconds_left=round(estimate.seconds_left) if estimate else msgspec.UNSET,
+        estimate_basis=wire.EstimateBasis(expectation.basis, expectation.runs)
+        if estimate and expectation
+        else msgspec.UNSET,
     )
 
 

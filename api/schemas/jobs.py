@@ -8,20 +8,33 @@ from typing import Any
 
 import msgspec
 
-from api.schemas.common import Reply, Request
+from api.schemas.common import Accepted, Reply, Request
 
 
 class RetryHosts(enum.StrEnum):
     """Which nodes a retry works on; it goes on at the first unfinished phase either way."""
 
-    FAILED = "failed"  # those that are not ready, and the control planes
+    FAILED = "failed"  # those that the job did not finish
     ALL = "all"
 
 
 class Retry(Request):
-    """What a retry does again."""
+    """What a retry does again; `hosts` may also be a list of node names. Control planes join where needed."""
 
-    hosts: RetryHosts = RetryHosts.FAILED
+    hosts: RetryHosts | list[str] = RetryHosts.FAILED
+
+
+class LimitedTo(Reply):
+    """A node that a retry works on, and why."""
+
+    host: str
+    because: str
+
+
+class Retried(Accepted):
+    """The new job, and the nodes that it works on; empty when those are all."""
+
+    hosts: list[LimitedTo]
 
 
 class Phase(Reply):
@@ -34,10 +47,31 @@ class Phase(Reply):
     finished_at: datetime | None
 
 
-class Job(Reply):
-    """One requested run on one cluster. `progress` counts phases, in per cent.
+class HostCounts(Reply):
+    """How many nodes a job works on, how many it lost, and on how many it changed something."""
 
-    `waiting_for` says what a queued job waits for; `worker` is who runs it, or did.
+    total: int
+    failed: int
+    unreachable: int
+    changed: int
+
+
+class EstimateBasis(Reply):
+    """What an estimate rests on: so many runs on the same `cluster`, on as many nodes (`node-count`), or of
+    the same `job-type`.
+    """
+
+    kind: str
+    runs: int
+
+
+class Job(Reply):
+    """One requested run on one cluster.
+
+    `progress` is in per cent of the time that the phases are expected to take, else of their number. The
+    estimate is there while the job runs and earlier runs tell something; `limited_to`, when one job is asked
+    for that does not work on every node. `waiting_for` says what a queued job waits for; `worker` is who runs
+    it, or did.
     """
 
     id: str
@@ -51,6 +85,7 @@ class Job(Reply):
     finished_at: datetime | None
     progress: int
     phases: list[Phase]
+    hosts: HostCounts
     reason: str | msgspec.UnsetType = msgspec.UNSET
     message: str | msgspec.UnsetType = msgspec.UNSET
     retry_of: str | msgspec.UnsetType = msgspec.UNSET
@@ -58,6 +93,57 @@ class Job(Reply):
     worker: str | msgspec.UnsetType = msgspec.UNSET
     events_expired: bool | msgspec.UnsetType = msgspec.UNSET  # true when the log has lost its beginning
     schedule_id: str | msgspec.UnsetType = msgspec.UNSET  # of the schedule that asked for it
+    limited_to: list[LimitedTo] | msgspec.UnsetType = msgspec.UNSET
+    left_out: list[str] | msgspec.UnsetType = msgspec.UNSET
+    estimated_finish_at: datetime | msgspec.UnsetType = msgspec.UNSET
+    estimated_seconds_left: int | msgspec.UnsetType = msgspec.UNSET
+    estimate_basis: EstimateBasis | msgspec.UnsetType = msgspec.UNSET
+
+
+class JobHost(Reply):
+    """What a job did on one node. `ok` includes `changed`; `task` is the latest that reported."""
+
+    host: str
+    status: str
+    ok: int
+    changed: int
+    failed: int
+    unreachable: int
+    skipped: int
+    rescued: int
+    ignored: int
+    duration_seconds: float
+    phase: str | None
+    task: str | None
+    failure: str | None
+    failed_task: str | None
+    because: str
+    last_sequence: int
+
+
+class TimedTask(Reply):
+    """A task on a node, and how long it took there. `sequence` is that of its event."""
+
+    task: str
+    role: str | None
+    phase: str | None
+    host: str
+    seconds: float
+    sequence: int
+
+
+class PhaseTasks(Reply):
+    """The slowest tasks of a phase."""
+
+    phase: str
+    data: list[TimedTask]
+
+
+class SlowestTasks(Reply):
+    """The slowest tasks of a job, and of each of its phases, slowest first."""
+
+    data: list[TimedTask]
+    phases: list[PhaseTasks]
 
 
 class Event(Reply):

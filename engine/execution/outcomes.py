@@ -53,6 +53,8 @@ class HostRecap(msgspec.Struct, frozen=True, kw_only=True):
     failed: int = 0
     unreachable: int = 0
     skipped: int = 0
+    rescued: int = 0
+    ignored: int = 0
 
 
 class RunOutcome(msgspec.Struct, frozen=True, kw_only=True):

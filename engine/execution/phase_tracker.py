@@ -198,6 +198,8 @@ def _recap_of(stats: Mapping[str, Any]) -> dict[str, HostRecap]:
             failed=stats.get("failures", {}).get(host, 0),
             unreachable=stats.get("dark", {}).get(host, 0),
             skipped=stats.get("skipped", {}).get(host, 0),
+            rescued=stats.get("rescued", {}).get(host, 0),
+            ignored=stats.get("ignored", {}).get(host, 0),
         )
         for host in hosts
         if host != "localhost" or len(hosts) == 1 or stats.get("failures", {}).get(host)

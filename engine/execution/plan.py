@@ -15,12 +15,13 @@ from engine.domain.errors import NotFound
 
 class Phase(msgspec.Struct, frozen=True):
     """One play of a playbook: slug (its tag), the name the operator reads, and the host pattern it works
-    on.
+    on. A play that asks a control plane on behalf of other nodes says `keelyard_needs_control_plane: true`.
     """
 
     slug: str
     name: str
     targets: str
+    needs_control_plane: bool = False
 
 
 class _AnyTagLoader(yaml.SafeLoader):
@@ -46,7 +47,8 @@ def phases(playbook: Path) -> list[Phase]:
             continue
         targets = ",".join(_as_list(play.get("hosts")))
         name = str(play.get("name") or targets)
-        found.append(Phase(slug=tags[0] if tags else _slug(name), name=name, targets=targets))
+        needs = bool((play.get("vars") or {}).get("keelyard_needs_control_plane"))
+        found.append(Phase(tags[0] if tags else _slug(name), name, targets, needs_control_plane=needs))
     return found
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from engine import content
+from engine.domain.retries import HostChoice
 from engine.domain.statuses import JobType, PhaseStatus
 from engine.execution import plan
 from engine.services.identity import Caller
-from engine.store import jobs, phases, queue, records
+from engine.store import job_hosts, jobs, nodes, phases, queue, records
 
 
 async def put(
@@ -23,8 +24,13 @@ async def put(
     schedule: records.Schedule | None = None,
     finished_phases: Collection[str] = (),
     plan_id: uuid.UUID | None = None,
+    hosts: Sequence[HostChoice] | None = None,
+    left_out: Sequence[str] = (),
 ) -> records.Job:
-    """A queued job with the phases of its playbook; those that an earlier job finished start as skipped."""
+    """A queued job with the phases of its playbook; those that an earlier job finished start as skipped.
+
+    It works on `hosts`, or on every node of the cluster.
+    """
     principal = caller.principal
     job = records.Job(
         tenant_id=cluster.tenant_id,
@@ -38,6 +44,7 @@ async def put(
         deletes_cluster=deletes_cluster,
         schedule_id=schedule.id if schedule else None,
         plan_id=plan_id,
+        left_out=list(left_out),
     )
     planned = plan.phases(content.playbooks() / f"{job_type.playbook}.yml")
     await jobs.add(job)
@@ -53,6 +60,9 @@ async def put(
             for position, phase in enumerate(planned)
         ]
     )
+    if hosts is None:
+        hosts = [HostChoice(node.name, "") for node in await nodes.of_cluster(cluster.id)]
+    await job_hosts.add(job.id, [(choice.host, choice.because) for choice in hosts])
     await queue.trigger(job.id)
     return job
 

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 
-from engine.domain import permissions, spec_rules
+import msgspec
+
+from engine.domain import permissions, retries, spec_rules
 from engine.domain.errors import Conflict, NotFound
 from engine.domain.permissions import Permission, Principal
-from engine.domain.statuses import FINAL_JOB_STATUSES, READ_ONLY_JOBS, JobStatus, JobType, PhaseStatus
+from engine.domain.retries import HostChoice
+from engine.domain.statuses import FINAL_JOB_STATUSES, READ_ONLY_JOBS, JobStatus, JobType
 from engine.services import audit_log, clusters, job_queue, runs
+from engine.services import retries as retrying
 from engine.services.identity import Caller
 from engine.store import clusters as cluster_rows
-from engine.store import database, job_views, jobs, phases, records
-from engine.store.job_views import JobView
+from engine.store import database, job_views, jobs, records
+from engine.store.job_views import JobView, LimitedTo
 
-__all__ = ["JobView", "cancel", "counts", "get", "page", "parse_id", "progress", "retry"]
+__all__ = [
+    "JobView",
+    "LimitedTo",
+    "Retried",
+    "cancel",
+    "counts",
+    "get",
+    "limited_to",
+    "page",
+    "parse_id",
+    "retry",
+]
 
-_DONE_PHASES = frozenset({PhaseStatus.SUCCEEDED, PhaseStatus.SKIPPED})
+
+class Retried(msgspec.Struct, frozen=True):
+    """The new job, and the nodes that it works on."""
+
+    job: records.Job
+    hosts: Sequence[HostChoice]
 
 
 def parse_id(text: str) -> uuid.UUID:
@@ -57,14 +78,9 @@ async def get(principal: Principal, job_id: uuid.UUID) -> JobView:
     return found
 
 
-def progress(job: JobView) -> int:
-    """How many of a job's phases are done, in per cent."""
-    if job.status is JobStatus.SUCCESS:
-        return 100
-    if not job.phases:
-        return 0
-    done = sum(1 for phase in job.phases if phase.status in _DONE_PHASES)
-    return 100 * done // len(job.phases)
+async def limited_to(job: JobView) -> list[LimitedTo]:
+    """The nodes that a retry works on, with the reasons; empty for a job that works on every node."""
+    return [] if job.retry_hosts == retries.ALL else await job_views.limited_to(job.id)
 
 
 async def cancel(job_id: uuid.UUID, caller: Caller) -> records.Job:
@@ -79,12 +95,14 @@ async def cancel(job_id: uuid.UUID, caller: Caller) -> records.Job:
     return job
 
 
-async def retry(job_id: uuid.UUID, hosts: str, caller: Caller) -> records.Job:
+async def retry(job_id: uuid.UUID, hosts: str | Sequence[str], caller: Caller) -> Retried:
     """Queue a new job that goes on at the first unfinished phase of one that did not succeed.
 
-    `hosts` is `failed` (with the control planes, without which no node joins) or `all`.
+    `hosts` is `failed` (what the job did not finish), `all`, or names of nodes; control planes join where a
+    remaining phase needs them.
 
-    Raises NotFound, and Conflict for a job that is active, succeeded, or is not its cluster's latest.
+    Raises NotFound, InvalidSpec for names that the cluster does not have, and Conflict for a job that is
+    active, succeeded, or is not its cluster's latest.
     """
     _allowed(caller, Permission.JOB_RETRY)
     async with database.transaction():
@@ -93,23 +111,26 @@ async def retry(job_id: uuid.UUID, hosts: str, caller: Caller) -> records.Job:
         if cluster is None or cluster.deleted_at is not None:
             raise NotFound(f"The cluster of job {job_id} is deleted.")
         await _refuse_retry(found)
-        finished = set()
-        if found.type not in READ_ONLY_JOBS:  # these look at everything again
-            finished = {phase.slug for phase in await phases.of_job(found.id) if phase.status in _DONE_PHASES}
+        finished = await retrying.finished_phases(found.id)
+        selection = await retrying.select(found, hosts, finished)
+        kind = hosts if isinstance(hosts, str) else retries.CHOSEN
         job = await job_queue.put(
             cluster,
             found.type,
             caller,
             retry_of=found.id,
-            retry_hosts=hosts,
+            retry_hosts=kind,
             deletes_cluster=found.deletes_cluster,
             finished_phases=finished,
             # Half an applied plan does not fit the nodes any more; one that was not begun is compared again.
             plan_id=None if finished else found.plan_id,
+            hosts=selection.hosts,
+            left_out=selection.left_out,
         )
         await runs.derive_status(cluster.id)
-        await _record(caller, Permission.JOB_RETRY, found, {"hosts": hosts, "new_job_id": str(job.id)})
-    return job
+        asked = hosts if isinstance(hosts, str) else ",".join(hosts)
+        await _record(caller, Permission.JOB_RETRY, found, {"hosts": asked, "new_job_id": str(job.id)})
+    return Retried(job, selection.hosts)
 
 
 async def counts() -> dict[str, int]:
@@ -120,7 +141,7 @@ async def counts() -> dict[str, int]:
 async def _refuse_retry(job: records.Job) -> None:
     if job.status not in FINAL_JOB_STATUSES:
         raise Conflict(f"Job {job.id} is {job.status.value}; only a job that has ended can be retried.")
-    if job.status is JobStatus.SUCCESS:
+    if job.status is JobStatus.SUCCESS and not job.left_out:
         raise Conflict(
             f"Job {job.id} succeeded; there is nothing to retry.",
             remedy="POST /api/v1/clusters/{id}/provision runs the whole playbook again.",

@@ -25,16 +25,16 @@ from engine.domain.statuses import (
     ClusterStatus,
     JobStatus,
     JobType,
-    NodeRole,
     NodeStatus,
     PhaseStatus,
 )
-from engine.services import stored_plans
+from engine.services import estimates, retries, stored_plans
 from engine.services.encryption import Cipher
 from engine.store import (
     clusters,
     database,
     events,
+    job_hosts,
     jobs,
     nodes,
     phases,
@@ -43,8 +43,6 @@ from engine.store import (
     ssh_credentials,
     workers,
 )
-
-_PHASE_FINISHED = frozenset({PhaseStatus.SUCCEEDED, PhaseStatus.SKIPPED})
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +129,7 @@ async def load(
         job=job,
         spec=found.spec,
         secrets=found.secrets,
-        finished_phases=await _finished_before(job),
+        finished_phases=await retries.finished_phases(job.retry_of) if job.retry_of else frozenset(),
         limit=await _limit(job, found.spec),
         unswept=tuple(await jobs.unswept(job.cluster_id)),
         plan=await stored_plans.applied_by(job),
@@ -161,6 +159,7 @@ async def begin(job_id: uuid.UUID, planned: Sequence[tuple[str, str]], skipped: 
             for position, (slug, name) in enumerate(planned)
         ]
     )
+    await estimates.expect(job_id)
 
 
 async def append(job_id: uuid.UUID, attempt: int, batch: Sequence[RunEvent]) -> None:
@@ -169,8 +168,11 @@ async def append(job_id: uuid.UUID, attempt: int, batch: Sequence[RunEvent]) -> 
     Raises events.Fenced when the job is another's.
     """
     async with database.transaction():
+        stored = await jobs.last_sequence(job_id)
         await events.append(job_id, attempt, batch)
-        for event in batch:
+        fresh = [event for event in batch if event.sequence > stored]
+        await job_hosts.count(job_id, fresh)
+        for event in fresh:
             if event.phase is None:
                 continue
             if event.kind is EventKind.PHASE_STARTED:
@@ -357,20 +359,7 @@ async def _job(job_id: uuid.UUID) -> records.Job:
     return job
 
 
-async def _finished_before(job: records.Job) -> frozenset[str]:
-    if job.retry_of is None or job.type in READ_ONLY_JOBS:  # half a look is none
-        return frozenset()
-    return frozenset(
-        phase.slug for phase in await phases.of_job(job.retry_of) if phase.status in _PHASE_FINISHED
-    )
-
-
 async def _limit(job: records.Job, spec: ClusterSpec) -> tuple[str, ...]:
-    """Nodes of a retry of failed hosts: those, and the control planes, without which no node joins."""
-    if job.retry_of is None or job.retry_hosts != "failed" or job.type in READ_ONLY_JOBS:
-        return ()
-    failed = {
-        node.name for node in await nodes.of_cluster(job.cluster_id) if node.status is not NodeStatus.READY
-    }
-    chosen = [node.name for node in spec.nodes if node.name in failed or node.role is NodeRole.CONTROL_PLANE]
-    return () if len(chosen) == len(spec.nodes) else tuple(chosen)
+    """The nodes that a retry was made for; empty means all."""
+    chosen = [view.host for view in await job_hosts.of_job(job.id)]
+    return retries.limit_of(job, chosen, [node.name for node in spec.nodes])

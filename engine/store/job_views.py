@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from engine.domain.estimates import Expectation
 from engine.domain.statuses import JobStatus, JobType, PhaseStatus
 from engine.store import database, records, rows
 
@@ -19,6 +20,22 @@ class PhaseView(msgspec.Struct, frozen=True, kw_only=True):
     status: PhaseStatus
     started_at: datetime | None
     finished_at: datetime | None
+
+
+class HostCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """How many hosts a job works on, how many it lost, and on how many it changed something."""
+
+    total: int
+    failed: int
+    unreachable: int
+    changed: int
+
+
+class LimitedTo(msgspec.Struct, frozen=True, kw_only=True):
+    """A node that a retry works on, and why."""
+
+    host: str
+    because: str
 
 
 class JobView(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,23 +51,32 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     retry_of: uuid.UUID | None
     schedule_id: uuid.UUID | None
     worker: str | None
+    retry_hosts: str
+    left_out: list[str]
     requested_by_email: str
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
     last_sequence: int
+    expectation: Expectation | None
     phases: list[PhaseView]
+    hosts: HostCounts
 
 
 _SELECT = """
     SELECT job.id, job.cluster_id, cluster.name AS cluster_name, job.type, job.status, job.reason,
-        job.message, job.retry_of, job.schedule_id, job.worker, job.requested_by_email, job.created_at,
-        job.started_at,
-        job.finished_at, job.last_sequence, coalesce((
+        job.message, job.retry_of, job.retry_hosts, job.left_out, job.schedule_id, job.worker,
+        job.expectation, job.requested_by_email, job.created_at, job.started_at, job.finished_at,
+        job.last_sequence, coalesce((
             SELECT jsonb_agg(jsonb_build_object(
                 'slug', phase.slug, 'name', phase.name, 'status', phase.status,
                 'started_at', phase.started_at, 'finished_at', phase.finished_at) ORDER BY phase.position)
-            FROM phase WHERE phase.job_id = job.id), '[]'::jsonb) AS phases
+            FROM phase WHERE phase.job_id = job.id), '[]'::jsonb) AS phases, (
+            SELECT jsonb_build_object('total', count(*),
+                'failed', count(*) FILTER (WHERE lost = 'failed'),
+                'unreachable', count(*) FILTER (WHERE lost = 'unreachable'),
+                'changed', count(*) FILTER (WHERE lost IS NULL AND changed > 0))
+            FROM job_host WHERE job_host.job_id = job.id) AS hosts
     FROM job JOIN cluster ON cluster.id = job.cluster_id"""
 
 
@@ -64,6 +90,12 @@ class Progress(msgspec.Struct, frozen=True):
 async def get(job_id: uuid.UUID) -> JobView | None:
     """The job with this id."""
     return await rows.one(JobView, f"{_SELECT} WHERE job.id = $1", job_id)
+
+
+async def limited_to(job_id: uuid.UUID) -> list[LimitedTo]:
+    """The nodes that a retry works on."""
+    sql = "SELECT host, because FROM job_host WHERE job_id = $1 ORDER BY position, host"
+    return await rows.many(LimitedTo, sql, job_id)
 
 
 async def progress(job_id: uuid.UUID) -> Progress | None:

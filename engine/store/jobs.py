@@ -9,6 +9,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Sequence
 
+import msgspec
+
+from engine.domain.estimates import Expectation
 from engine.domain.leases import DEFAULT_SECONDS
 from engine.domain.statuses import JobStatus, JobType
 from engine.store import database, records, rows
@@ -35,6 +38,18 @@ async def get(job_id: uuid.UUID, *, lock: bool = False) -> records.Job | None:
     """The job with this id; locked until the transaction ends if asked."""
     sql = "SELECT * FROM job WHERE id = $1" + (" FOR UPDATE" if lock else "")
     return await rows.one(records.Job, sql, job_id)
+
+
+async def last_sequence(job_id: uuid.UUID) -> int:
+    """How many events of a job are stored; locks the job until the transaction ends."""
+    row = await database.fetch_one("SELECT last_sequence FROM job WHERE id = $1 FOR UPDATE", job_id)
+    return 0 if row is None else int(row["last_sequence"])
+
+
+async def expect(job_id: uuid.UUID, expectation: Expectation) -> None:
+    """Keep how long a job should take; what was expected first stays."""
+    sql = "UPDATE job SET expectation = $2 WHERE id = $1 AND expectation IS NULL"
+    await database.fetch(sql, job_id, msgspec.to_builtins(expectation))
 
 
 async def page(

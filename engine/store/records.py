@@ -10,6 +10,7 @@ import msgspec
 from msgspec import field
 
 from engine.domain.conditions import Condition
+from engine.domain.estimates import Expectation
 from engine.domain.job_notices import ChannelKind, DeliveryStatus, EventFilter, NoticeEvent
 from engine.domain.leases import DEFAULT_SECONDS
 from engine.domain.plans import Document, Summary
@@ -137,7 +138,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     supervisor_pid: int | None = None
     cancel_requested_at: datetime | None = None
     retry_of: uuid.UUID | None = None
-    retry_hosts: str = "all"  # all | failed
+    retry_hosts: str = "all"  # all | failed | chosen
+    left_out: list[str] = []  # unfinished nodes that a retry on chosen ones does not work on
     schedule_id: uuid.UUID | None = None
     deletes_cluster: bool = False
     plan_id: uuid.UUID | None = None  # the plan that it applies
@@ -150,6 +152,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime | None = None
     finished_at: datetime | None = None
     last_sequence: int = 0
+    expectation: Expectation | None = None
 
 
 class Phase(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +182,43 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     tenant_id: uuid.UUID = DEFAULT_TENANT
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     created_at: datetime = field(default_factory=now)
+
+
+class JobHost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job did on one host. `ok` includes `changed`, as in Ansible's recap."""
+
+    job_id: uuid.UUID
+    host: str
+    position: int = 0
+    because: str = ""  # why a retry works on it
+    ok: int = 0
+    changed: int = 0
+    failed: int = 0
+    unreachable: int = 0
+    skipped: int = 0
+    rescued: int = 0
+    ignored: int = 0
+    duration_seconds: float = 0.0
+    lost: str | None = None  # failed | unreachable
+    phase: str | None = None
+    task: str | None = None
+    failure: str | None = None
+    failed_task: str | None = None
+    last_sequence: int = 0
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+
+
+class SlowTask(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the slowest tasks of a phase."""
+
+    job_id: uuid.UUID
+    sequence: int
+    phase: str
+    task: str
+    role: str | None
+    host: str
+    seconds: float
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):

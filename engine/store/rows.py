@@ -16,6 +16,13 @@ def quoted(names: Sequence[str]) -> str:
     return ", ".join(f'"{name}"' for name in names)
 
 
+def storable[Value: str | None](text: Value) -> Value:
+    """Text that PostgreSQL can hold: without NUL, and without halves of surrogate pairs."""
+    if text is None:
+        return text
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()  # type: ignore[return-value]
+
+
 async def insert(table: str, record: msgspec.Struct) -> None:
     """Write one record."""
     await insert_many(table, [record])

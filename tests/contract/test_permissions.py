@@ -25,6 +25,8 @@ MATRIX: list[tuple[str, str, Any, tuple[int, int, int, int]]] = [
     ("GET", "/api/v1/jobs", None, (401, 200, 200, 200)),
     ("GET", "/api/v1/jobs/{job}", None, (401, 200, 200, 200)),
     ("GET", "/api/v1/jobs/{job}/events", None, (401, 200, 200, 200)),
+    ("GET", "/api/v1/jobs/{job}/hosts", None, (401, 200, 200, 200)),
+    ("GET", "/api/v1/jobs/{job}/tasks", None, (401, 200, 200, 200)),
     ("GET", "/api/v1/jobs/{job}/log", None, (401, 200, 200, 200)),
     ("GET", "/api/v1/audit-logs", None, (401, 403, 200, 200)),
     ("GET", "/api/v1/schedules", None, (401, 200, 200, 200)),

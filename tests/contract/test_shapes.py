@@ -46,6 +46,7 @@ JOB = {
     "finished_at",
     "progress",
     "phases",
+    "hosts",
 }
 PAGE = {"total", "page", "page_size", "total_pages", "data"}
 AUDIT = {
@@ -392,6 +393,8 @@ async def test_the_openapi_document_names_every_route(api: Api) -> None:
         "GET /api/v1/jobs",
         "GET /api/v1/jobs/{job_id}",
         "GET /api/v1/jobs/{job_id}/events",
+        "GET /api/v1/jobs/{job_id}/hosts",
+        "GET /api/v1/jobs/{job_id}/tasks",
         "GET /api/v1/jobs/{job_id}/log",
         "POST /api/v1/jobs/{job_id}/cancel",
         "POST /api/v1/jobs/{job_id}/retry",

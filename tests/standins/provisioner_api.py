@@ -77,6 +77,7 @@ def job(status: str = "running", job_id: str = JOB_ID, **changes: Any) -> dict[s
         "started_at": CREATED,
         "finished_at": None,
         "progress": 0,
+        "hosts": {"total": 3, "failed": 0, "unreachable": 0, "changed": 0},
         "phases": [
             {
                 "slug": name.lower().replace(" ", "-"),

@@ -7,6 +7,7 @@ from engine.store.tables.audit_entry import AuditEntry
 from engine.store.tables.cluster import Cluster
 from engine.store.tables.idempotency_record import IdempotencyRecord
 from engine.store.tables.job import Job
+from engine.store.tables.job_host import JobHost
 from engine.store.tables.node import Node
 from engine.store.tables.notification_channel import NotificationChannel
 from engine.store.tables.notification_delivery import NotificationDelivery
@@ -15,6 +16,7 @@ from engine.store.tables.plan import Plan
 from engine.store.tables.schedule import Schedule
 from engine.store.tables.schedule_run import ScheduleRun
 from engine.store.tables.session import Session
+from engine.store.tables.slow_task import SlowTask
 from engine.store.tables.ssh_credential import SshCredential
 from engine.store.tables.tenant import Tenant
 from engine.store.tables.worker import Worker
@@ -30,6 +32,8 @@ ALL: tuple[type[Table], ...] = (
     Job,
     Phase,
     Plan,
+    JobHost,
+    SlowTask,
     AuditEntry,
     IdempotencyRecord,
     Worker,
@@ -46,6 +50,7 @@ __all__ = [
     "Cluster",
     "IdempotencyRecord",
     "Job",
+    "JobHost",
     "Node",
     "NotificationChannel",
     "NotificationDelivery",
@@ -54,6 +59,7 @@ __all__ = [
     "Schedule",
     "ScheduleRun",
     "Session",
+    "SlowTask",
     "SshCredential",
     "Tenant",
     "Worker",

@@ -1,7 +1,9 @@
 """A job: one playbook run for a cluster."""
 
 from piccolo.columns import (
+    JSONB,
     UUID,
+    Array,
     BigInt,
     Boolean,
     DoublePrecision,
@@ -35,7 +37,8 @@ class Job(Table, db=DATABASE):
     supervisor_pid = Integer(null=True, default=None)
     cancel_requested_at = Timestamptz(null=True, default=None)
     retry_of = UUID(null=True, default=None)
-    retry_hosts = Text(default="all")  # all | failed
+    retry_hosts = Text(default="all")  # all | failed | chosen
+    left_out = Array(base_column=Text())  # unfinished nodes that a retry on chosen ones does not work on
     schedule_id = UUID(null=True, default=None)  # the schedule that asked for it, also when that is gone
     deletes_cluster = Boolean(default=False)  # on success the cluster is deleted
     plan_id = UUID(null=True, default=None)  # the plan that it applies
@@ -48,3 +51,4 @@ class Job(Table, db=DATABASE):
     started_at = Timestamptz(null=True, default=None)
     finished_at = Timestamptz(null=True, default=None)
     last_sequence = BigInt(default=0)  # of the event log; gapless from 1
+    expectation = JSONB(null=True, default=None)  # seconds per phase, known when it began
