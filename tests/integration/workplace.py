@@ -32,6 +32,7 @@ PLAY = """
     - name: Do {slug}
       {task}
 """
+NODE_PLAY = PLAY.replace("connection: local", 'environment: {{KEELYARD_RUN_ID: "{{{{ keelyard_run_id }}}}"}}')
 QUICK = "ansible.builtin.debug: {msg: done}"
 LONG = "ansible.builtin.command: sleep 600"
 FAIL = "ansible.builtin.fail: {msg: 'the disk is full'}"
@@ -54,25 +55,38 @@ class Workplace:
         self.url = database_url
         self.workers: list[subprocess.Popen[bytes]] = []
 
-    def playbook(self, **tasks: str) -> None:
+    @property
+    def second_home(self) -> Path:
+        """The home of a worker on another machine, as far as one machine can be two."""
+        home = self.home.with_name("second")
+        home.mkdir(exist_ok=True)
+        return home
+
+    def playbook(self, *, on_nodes: bool = False, **tasks: str) -> None:
+        play = NODE_PLAY if on_nodes else PLAY
         text = "---" + "".join(
-            PLAY.format(name=slug.capitalize(), slug=slug, task=task) for slug, task in tasks.items()
+            play.format(name=slug.capitalize(), slug=slug, task=task) for slug, task in tasks.items()
         )
         (self.content / "playbooks" / "provision.yml").write_text(text)
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(
+        self, home: Path | None = None, code: Path = ROOT, **settings: str
+    ) -> subprocess.Popen[bytes]:
+        home = home or self.home
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": os.environ.get("HOME", "/"),
-            "PYTHONPATH": str(ROOT),
-            "KEELYARD_HOME": str(self.home),
+            "PYTHONPATH": str(code),
+            "KEELYARD_HOME": str(home),
             "KEELYARD_CONTENT": str(self.content),
             "KEELYARD_ARTIFACTS": "upstream",
             "ENCRYPTION_KEY": factories.KEY,
+            **settings,
         } | ({"DATABASE_URL": self.url} if self.url else {})
-        with (self.home / "worker.log").open("ab") as log:
+        with (home / "worker.log").open("ab") as log:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "engine.processes", "worker", "--concurrency", "2"],
+                cwd=code,
                 env=environment,
                 stdout=log,
                 stderr=log,
@@ -95,7 +109,7 @@ def supervisors(place: Workplace) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            mine = process.environ().get("KEELYARD_HOME") == str(place.home)
+            mine = process.environ().get("KEELYARD_HOME", "").startswith(str(place.home.parent))
             if mine and "supervise" in process.cmdline():
                 found.append(process)
     return found
@@ -137,8 +151,35 @@ async def started_task(job_id, task: str):
     await until(check, f"task {task}")
 
 
+def on_nodes(job_id) -> list[str]:
+    """Command lines of what carries the nodes' marker of a run; the nodes of these tests are this machine."""
+    marker = {termination.NODE_MARKER: str(job_id)}
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if marker.items() <= process.environ().items():
+                found.append(" ".join(process.cmdline()))
+    return found
+
+
+async def gone(job_id) -> None:
+    """Wait until nothing of an ended run is left here; then a supervisor or a burial has tidied up."""
+
+    async def check():
+        return not run_lock.path_of(job_id).exists()
+
+    await until(check, f"the tidying up after {job_id}")
+    assert_nothing_left(job_id)
+
+
 def assert_nothing_left(job_id) -> None:
+    """No process, agent, directory, mount, file or lock of a run, here or on nodes that are this machine."""
     assert termination.processes(str(job_id)) == []
-    assert not run_directory.path_of(str(job_id)).exists()
+    assert on_nodes(job_id) == []
+    assert list(run_directory.root().glob(f"*{job_id}*")) == []
     assert not spool.path_of(job_id).exists()
     assert not run_lock.path_of(job_id).exists()
+    assert str(job_id) not in Path("/proc/mounts").read_text()
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            assert str(job_id) not in " ".join(process.cmdline()), process.cmdline()
