@@ -67,13 +67,6 @@ def remove(directory: Path) -> None:
         shutil.rmtree(directory)
 
 
-def abandoned(running: set[str]) -> list[Path]:
-    """Run directories whose run is not among those that still go on."""
-    if not root().is_dir():
-        return []
-    return sorted(path for path in root().iterdir() if path.is_dir() and path.name not in running)
-
-
 def sweeping(directory: Path) -> Path:
     """A new private directory below a run's own, for reaching nodes outside Ansible."""
     below = directory / "sweep"

@@ -12,7 +12,6 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import asyncpg
 import structlog
@@ -20,7 +19,6 @@ import structlog
 from engine.domain.errors import KeelyardError
 from engine.domain.events import EventKind
 from engine.domain.leases import LeaseTimes
-from engine.domain.statuses import JobStatus
 from engine.execution import remote_cleanup, run_directory, termination
 from engine.processes import job_run, run_lock, spool
 from engine.services import runs, workers
@@ -78,16 +76,20 @@ class Undertaker:
                 self._start(job, REASON)
         for job in self._watch.silent(await jobs.running_of_others(self._worker)):
             await self._take(job)
-        known = {job.id for job in mine} | self._burials.keys()
-        for job_id in run_lock.all_known():
-            if job_id not in known:
-                await clear(job_id, self._worker)
+        await self._clear_ended()
 
     async def stop(self) -> None:
         """End without finishing: the next worker of this home goes on."""
         for burial in self._burials.values():
             burial.cancel()
         await asyncio.gather(*self._burials.values(), return_exceptions=True)
+
+    async def _clear_ended(self) -> None:
+        """A run that goes on is left alone wherever it does: two workers may share one machine."""
+        known = set(run_lock.all_known()) - self._burials.keys()
+        if known:
+            for job_id in known - await jobs.active_among(known):
+                await clear(job_id)
 
     async def _take(self, job: records.Job) -> None:
         if job.supervisor_pid is None:
@@ -142,15 +144,12 @@ async def bury(
         os.close(lock)
 
 
-async def clear(job_id: uuid.UUID, worker: str) -> None:
+async def clear(job_id: uuid.UUID) -> None:
     """Remove what an ended run left on this machine: its supervisor was fenced, or killed at the very end."""
     lock = run_lock.take(job_id)
     if lock is None:
         return
     try:
-        job = await jobs.get(job_id)
-        if job is not None and job.status is JobStatus.RUNNING and job.worker == worker:
-            return  # claimed meanwhile
         await asyncio.to_thread(termination.reap_local, str(job_id))
         await asyncio.to_thread(_remove_directory, job_id)
         _forget(job_id)
@@ -204,18 +203,3 @@ def _remove_directory(job_id: uuid.UUID) -> None:
 def _forget(job_id: uuid.UUID) -> None:
     spool.path_of(job_id).unlink(missing_ok=True)
     run_lock.forget(job_id)
-
-
-def remove_abandoned_directories() -> None:
-    """Remove run directories that no supervisor holds: leftovers of a machine that went down."""
-    for directory in run_directory.abandoned(set()):
-        job_id = _job_of(directory)
-        if job_id is not None and run_lock.path_of(job_id).exists() and not run_lock.held(job_id):
-            run_directory.remove(directory)
-
-
-def _job_of(directory: Path) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(directory.name.removeprefix("sweep-"))
-    except ValueError:
-        return None  # another command's run

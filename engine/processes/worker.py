@@ -143,7 +143,9 @@ class Worker:
             return
         try:
             attempt = await workers.claim(job_id, self._name)
-            if attempt is not None:
+            if attempt is None:
+                run_lock.forget(job_id)
+            else:
                 await self._launch(job_id, attempt, lock)
         finally:
             os.close(lock)
@@ -252,7 +254,6 @@ class Worker:
                 await sessions.delete_expired()
                 await idempotency_records.delete_expired()
                 await worker_rows.remove_forgotten()
-                await asyncio.to_thread(burial.remove_abandoned_directories)
             except _LOST as error:
                 _LOG.warning("Housekeeping waits for the database.", error=repr(error))
                 await asyncio.sleep(SWEEP_SECONDS)

@@ -220,6 +220,12 @@ async def unswept(cluster_id: uuid.UUID, limit: int = 20) -> list[uuid.UUID]:
     return [row["id"] for row in await database.fetch(sql, cluster_id, limit)]
 
 
+async def active_among(job_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Which of the jobs are queued or running."""
+    sql = "SELECT id FROM job WHERE id = ANY($1) AND status IN ('queued', 'running')"
+    return {row["id"] for row in await database.fetch(sql, list(job_ids))}
+
+
 async def ended_since(job_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
     """Which of the jobs have ended."""
     sql = "SELECT id FROM job WHERE id = ANY($1) AND status NOT IN ('queued', 'running')"

@@ -241,8 +241,10 @@ async def test_many_triggers_to_two_workers_start_a_job_once(store, workplace, t
         return await database.fetch("SELECT count(*) FROM procrastinate_jobs") == [{"count": 0}]
 
     await until(drained, "the end of all triggers")
-    assert (done.status, done.attempt) == (JobStatus.SUCCESS, 1), [done.message, (workplace.home / "logs/supervisor.log").read_text()]
+    assert (done.status, done.attempt) == (JobStatus.SUCCESS, 1), done.message
     assert mark.read_text() == "run\n"
+    await gone(job.id)
+    assert list((workplace.second_home / "runs").glob("*")) == list((workplace.home / "runs").glob("*")) == []
     assert await jobs.get(job.id) == done
 
 

@@ -39,9 +39,3 @@ def test_a_link_laid_by_someone_else_is_refused(place: Path) -> None:
     run_directory.root().parent.symlink_to(elsewhere)
     with pytest.raises(MisconfiguredServer, match="someone else"):
         run_directory.make("r1")
-
-
-def test_abandoned_directories_are_those_of_no_running_run() -> None:
-    run_directory.make("old")
-    run_directory.make("new")
-    assert [path.name for path in run_directory.abandoned({"new"})] == ["old"]
