@@ -19,12 +19,24 @@ from api.layers.identity import Identity
 from api.layers.observation import Observation
 from api.layers.rate_limits import RateLimits
 from api.layers.refusals import Refusals
-from api.routes import audit_logs, auth, clusters, job_hosts, jobs, plans, root, schedules, workers
+from api.routes import (
+    audit_logs,
+    auth,
+    clusters,
+    job_hosts,
+    jobs,
+    notification_channels,
+    plans,
+    root,
+    schedules,
+    workers,
+)
 from engine.domain.errors import MisconfiguredServer
-from engine.services import accounts
+from engine.services import accounts, notice_settings
 from engine.services import state as service_state
 from engine.services.encryption import Cipher
 from engine.services.job_events import Follower
+from engine.services.notification_channels import Channels
 from engine.services.sessions import LocalIdentityProvider
 from engine.services.settings import Settings
 
@@ -35,11 +47,13 @@ def create_app(settings: Settings) -> Litestar:
     """The ASGI application. Raises MisconfiguredServer for settings that this version cannot honour."""
     _refuse_unsupported(settings)
     url = service_state.database_url(settings)
+    cipher = Cipher(settings.encryption_key)
     shared = state.Shared(
         settings=settings,
         provider=LocalIdentityProvider(settings),
-        cipher=Cipher(settings.encryption_key),
+        cipher=cipher,
         follower=Follower(url),
+        channels=Channels(cipher, notice_settings.of(settings)),
     )
 
     @asynccontextmanager
@@ -65,6 +79,7 @@ def create_app(settings: Settings) -> Litestar:
             schedules.router,
             workers.router,
             job_hosts.router,
+            notification_channels.router,
             audit_logs.router,
             documentation.router,
         ],

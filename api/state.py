@@ -10,6 +10,7 @@ from litestar.datastructures import State
 from engine.services.encryption import Cipher
 from engine.services.identity import IdentityProvider
 from engine.services.job_events import Follower
+from engine.services.notification_channels import Channels
 from engine.services.settings import Settings
 
 VERSION = "1.0.0"  # of the wire contract, as its document says
@@ -19,12 +20,18 @@ class Shared:
     """Settings and the long-lived helpers."""
 
     def __init__(
-        self, settings: Settings, provider: IdentityProvider, cipher: Cipher, follower: Follower
+        self,
+        settings: Settings,
+        provider: IdentityProvider,
+        cipher: Cipher,
+        follower: Follower,
+        channels: Channels,
     ) -> None:
         self.settings = settings
         self.provider = provider
         self.cipher = cipher
         self.follower = follower
+        self.channels = channels
 
 
 def of(app: Litestar) -> Shared:

@@ -29,4 +29,6 @@ async def run() -> None:
                 tidy_at = loop.time() + HOUSEKEEPING_SECONDS
         except (*database.CONNECTION_ERRORS, asyncpg.PostgresError, ServiceUnavailable) as error:
             _LOG.warning("Schedules wait for the database.", error=repr(error))
+        except Exception:  # noqa: BLE001 - a schedule must not stop the worker, which has runs to watch
+            _LOG.exception("A schedule broke its scheduler.")
         await asyncio.sleep(LOOK_SECONDS)

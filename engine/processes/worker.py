@@ -21,7 +21,7 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 
 from engine.domain.capacity import Capacity
-from engine.processes import burial, embedded_postgresql, registration, run_lock, scheduler
+from engine.processes import burial, embedded_postgresql, notice_sender, registration, run_lock, scheduler
 from engine.processes.job_run import ArtifactSettings
 from engine.processes.standby import Standby
 from engine.processes.supervisor import Orders
@@ -78,6 +78,7 @@ class Worker:
                 self._keep_house(),
                 self._keep_server(),
                 scheduler.run(),
+                notice_sender.run(self._name, self._settings),
             )
         ]
         _LOG.info(

@@ -28,7 +28,7 @@ from engine.domain.statuses import (
     NodeStatus,
     PhaseStatus,
 )
-from engine.services import estimates, retries, stored_plans
+from engine.services import estimates, job_outbox, retries, stored_plans
 from engine.services.encryption import Cipher
 from engine.store import (
     clusters,
@@ -248,6 +248,7 @@ async def cancel(job_id: uuid.UUID, *, reason: str = "Cancelled before it starte
         result = RunResult(status=JobStatus.CANCELLED, reason=reason)
         await events.append_next(job_id, job.attempt, finished_event(result))
         await derive_status(job.cluster_id)
+        await job_outbox.put(job.id)
         await _trigger_next(job.cluster_id)
         return await _job(job_id)
 
@@ -293,6 +294,7 @@ async def _end(job: records.Job, result: RunResult, cipher: Cipher) -> None:
         await stored_plans.keep(job, result.plan)
     await _keep_observations(job, result, cipher)
     await derive_status(job.cluster_id)
+    await job_outbox.put(job.id)
     await _trigger_next(job.cluster_id)
     await workers.wake()
 

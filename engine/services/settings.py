@@ -44,6 +44,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     admin_password: str = ""
     trusted_proxy_cidrs: str = ""
     metrics_cidrs: str = ""
+    public_url: str = ""  # where people reach this server; links in notices start with it
+    smtp_url: str = ""  # smtp://user:password@host:587, smtps://...; empty = no mail
+    mail_from: str = ""
+    webhook_allowed_cidrs: str = ""  # networks beside the public Internet that webhooks may be in
     keelyard_demo: bool = False
     keelyard_lease_seconds: float = DEFAULT_SECONDS  # without a sign of life, until a run counts as dead
     keelyard_artifacts: str = "auto"  # auto | upstream | bundle

@@ -412,6 +412,17 @@ async def test_the_openapi_document_names_every_route(api: Api) -> None:
         "DELETE /api/v1/schedules/{schedule_id}",
         "POST /api/v1/schedules/{schedule_id}/run",
         "GET /api/v1/schedules/{schedule_id}/runs",
+        "GET /api/v1/notification-channels",
+        "POST /api/v1/notification-channels",
+        "GET /api/v1/notification-channels/{channel_id}",
+        "PUT /api/v1/notification-channels/{channel_id}",
+        "PATCH /api/v1/notification-channels/{channel_id}",
+        "DELETE /api/v1/notification-channels/{channel_id}",
+        "POST /api/v1/notification-channels/{channel_id}/rotate-secret",
+        "POST /api/v1/notification-channels/{channel_id}/test",
+        "GET /api/v1/notification-channels/{channel_id}/deliveries",
+        "GET /api/v1/notification-channels/{channel_id}/deliveries/{delivery_id}",
+        "POST /api/v1/notification-channels/{channel_id}/deliveries/{delivery_id}/redeliver",
     }
     create = document["paths"]["/api/v1/clusters"]["post"]["requestBody"]["content"]["application/json"]
     assert "ClusterCreate" in create["schema"]["$ref"]
