@@ -124,7 +124,7 @@ class Site:
             shutil.rmtree(directory, ignore_errors=True)
 
     def _commands(self) -> dict[str, tuple[list[str], Path]]:
-        worker = ["worker", "--concurrency", str(JOBS_PER_WORKER)]
+        worker = ["worker", "--concurrency", str(JOBS_PER_WORKER), "--forks", "100", "--memory", "100000"]
         return {"api": (["api", "--port", str(self.port)], self.home)} | {
             home.name: (worker, home) for home in self.homes
         }
