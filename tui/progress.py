@@ -26,13 +26,20 @@ class HostCounts:
     unreachable: int = 0
     skipped: int = 0
     task: str = ""  # the latest task that reported
+    seconds: float = 0.0  # all its tasks together
+    lost: str = ""  # failed | lost, which is what Ansible calls unreachable
+    failure: str = ""  # what lost it
+    sequence: int = 0  # of the last event that is in these counts
 
-    @property
-    def word(self) -> str:
-        """One word for the host; lost is what Ansible calls unreachable."""
-        if self.unreachable:
-            return "lost"
-        return "failed" if self.failed else "ok"
+    def word(self, *, over: bool) -> str:
+        """One word for the host."""
+        if self.lost:
+            return self.lost
+        if not self.ok + self.skipped + self.failed + self.unreachable:
+            return "pending"
+        if not over:
+            return "running"
+        return "changed" if self.changed else "ok"
 
 
 @dataclass
@@ -51,7 +58,12 @@ class JobProgress:
 
     phases: dict[str, PhaseProgress] = field(default_factory=dict)
     hosts: dict[str, HostCounts] = field(default_factory=dict)
-    failure: str = ""
+
+    @property
+    def failure(self) -> str:
+        """What lost the first of the hosts that are lost; empty while none is."""
+        lost = [counts for counts in self.hosts.values() if counts.lost]
+        return min(lost, key=lambda counts: counts.sequence).failure if lost else ""
 
     def read(self, job: wire.Job) -> None:
         """Takes the server's word about phases, which knows those that have not begun and those skipped."""
@@ -59,6 +71,16 @@ class JobProgress:
             phase.slug: PhaseProgress(phase.name, phase.status, phase.started_at, phase.finished_at)
             for phase in job.phases
         }
+
+    def read_hosts(self, hosts: list[wire.JobHost]) -> None:
+        """Takes the server's counts, unless newer events have been seen of a host."""
+        known, self.hosts = self.hosts, {}
+        for host in hosts:
+            counts = known.pop(host.host, None)
+            if counts is None or counts.sequence <= host.last_sequence:
+                counts = _counts(host)
+            self.hosts[host.host] = counts
+        self.hosts |= known
 
     def apply(self, event: wire.Event) -> bool:
         """Takes one event; True when the job or a phase began or ended, so that the job is worth reading."""
@@ -85,14 +107,20 @@ class JobProgress:
 
     def _host(self, event: wire.Event, host: str) -> None:
         counts = self.hosts.setdefault(host, HostCounts())
+        if event.sequence <= counts.sequence:
+            return  # the server has counted it already
         name = _COUNTED[event.kind]
         setattr(counts, name, getattr(counts, name) + 1)
         if name == "changed":
             counts.ok += 1
         counts.task = event.task or counts.task
-        if name in {"failed", "unreachable"} and not self.failure:
-            where = f'"{event.task}" {name} on {host}' if event.task else f"{host} {name}"
-            self.failure = f"{where}: {event.message}" if event.message else f"{where}."
+        counts.seconds += event.duration_seconds or 0.0
+        counts.sequence = event.sequence
+        if name not in _LOST:
+            counts.lost = counts.failure = ""
+        elif not counts.lost:
+            counts.lost = _LOST[name]
+            counts.failure = _failure(host, name, event.task, event.message)
 
     def _recap(self, event: wire.Event) -> None:
         recap = event.data.get("hosts")
@@ -104,6 +132,33 @@ class JobProgress:
                 value = told.get(name) if isinstance(told, dict) else None
                 if isinstance(value, int):
                     setattr(counts, name, value)
+            counts.sequence = max(counts.sequence, event.sequence)
+            if not counts.failed and not counts.unreachable:
+                counts.lost = counts.failure = ""
+
+
+_LOST = {"failed": "failed", "unreachable": "lost"}
+
+
+def _failure(host: str, name: str, task: str | None, message: str | None) -> str:
+    where = f'"{task}" {name} on {host}' if task else f"{host} {name}"
+    return f"{where}: {message}" if message else f"{where}."
+
+
+def _counts(host: wire.JobHost) -> HostCounts:
+    lost = _LOST.get(host.status, "")
+    return HostCounts(
+        ok=host.ok,
+        changed=host.changed,
+        failed=host.failed,
+        unreachable=host.unreachable,
+        skipped=host.skipped,
+        task=host.task or "",
+        seconds=host.duration_seconds,
+        lost=lost,
+        failure=_failure(host.host, host.status, host.failed_task, host.failure) if lost else "",
+        sequence=host.last_sequence,
+    )
 
 
 _WORDS = {

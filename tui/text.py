@@ -20,6 +20,8 @@ _SIGNS: dict[str, tuple[str, str]] = {
     "lost": ("✗", "bold red"),
     "stopped": ("○", "dim"),
     "failed": ("✗", "bold red"),
+    "ok": ("●", "green"),
+    "changed": ("●", "yellow"),
     "False": ("✗", "bold red"),
     "cancelled": ("▲", "yellow"),
     "interrupted": ("▲", "yellow"),

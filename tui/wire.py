@@ -5,7 +5,7 @@ from __future__ import annotations
 from api.schemas.auth import Tokens, User
 from api.schemas.clusters import Cluster, ClusterItem, Deleted, Node
 from api.schemas.common import Accepted, Page, Problem
-from api.schemas.jobs import Event, EventPage, Job, Phase
+from api.schemas.jobs import Event, EventPage, Job, JobHost, Phase, Retried, SlowestTasks, TimedTask
 from api.schemas.workers import Worker
 
 __all__ = [
@@ -16,10 +16,14 @@ __all__ = [
     "Event",
     "EventPage",
     "Job",
+    "JobHost",
     "Node",
     "Page",
     "Phase",
     "Problem",
+    "Retried",
+    "SlowestTasks",
+    "TimedTask",
     "Tokens",
     "User",
     "Worker",

@@ -113,6 +113,14 @@ def worker(name: str = "yard-1", state: str = "ready", **changes: Any) -> dict[s
     }
 
 
+def host(name: str, status: str = "running", **changes: Any) -> dict[str, Any]:
+    """A node of a job."""
+    counts = dict.fromkeys(("ok", "changed", "failed", "unreachable", "skipped", "rescued", "ignored"), 0)
+    words = dict.fromkeys(("phase", "task", "failure", "failed_task"))
+    other = {"duration_seconds": 0.0, "because": "", "last_sequence": 0}
+    return {"host": name, "status": status, **counts, **words, **other, **changes}
+
+
 _EVENT = {
     "attempt": 1,
     "created_at": CREATED,
@@ -140,6 +148,9 @@ class ProvisionerApi:
         self.nodes = [node("c1", "control-plane"), node("w1"), node("w2")]
         self.jobs = {JOB_ID: job()}
         self.workers = {"yard-1": worker(), "yard-2": worker("yard-2", "lost", jobs=[], forks_used=0)}
+        self.hosts: list[dict[str, Any]] = []
+        self.tasks: list[dict[str, Any]] = []
+        self.retried: Any = None  # the hosts of the last retry
         self.events: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str]] = []  # method and path with query, in order
         self.resumed_after: list[str | None] = []  # Last-Event-ID of each stream
@@ -259,6 +270,12 @@ class ProvisionerApi:
         match [request.method, *rest]:
             case ["GET"]:
                 return httpx.Response(200, json=self.jobs[job_id])
+            case ["GET", "events"] if "text/event-stream" not in request.headers["Accept"]:
+                return self._event_page(request)
+            case ["GET", "hosts"]:
+                return self._page(self.hosts)
+            case ["GET", "tasks"]:
+                return httpx.Response(200, json={"data": self.tasks, "phases": []})
             case ["GET", "events"]:
                 after = request.headers.get("Last-Event-ID")
                 self.resumed_after.append(after)
@@ -270,11 +287,20 @@ class ProvisionerApi:
                     202, json={"message": "Cancelling", "cluster_id": CLUSTER_ID, "job_id": job_id}
                 )
             case ["POST", "retry"]:
+                self.retried = json.loads(request.content)["hosts"]
                 self.jobs[RETRY_ID] = job("queued", RETRY_ID, retry_of=job_id, started_at=None)
-                return httpx.Response(
-                    202, json={"message": "Queued", "cluster_id": CLUSTER_ID, "job_id": RETRY_ID}
-                )
+                body = {"message": "Queued", "cluster_id": CLUSTER_ID, "job_id": RETRY_ID}
+                return httpx.Response(202, json={**body, "hosts": [{"host": "w1", "because": "failed"}]})
         return problem(405, "Method not allowed.")
+
+    def _event_page(self, request: httpx.Request) -> httpx.Response:
+        """A page from the end, or before a sequence."""
+        limit = int(request.url.params["limit"])
+        end = int(request.url.params.get("before", len(self.events) + 1)) - 1
+        data = self.events[max(0, end - limit) : end]
+        earlier = data[0]["sequence"] if data and data[0]["sequence"] > 1 else None
+        body = {"data": data, "next": None, "previous": earlier, "events_expired": False}
+        return httpx.Response(200, json={**body, "last_sequence": len(self.events)})
 
     async def _stream(self, after: int) -> AsyncIterator[bytes]:
         yield b": hello\n\n"

@@ -205,7 +205,7 @@ async def test_events_arrive_while_the_job_is_watched(api: ProvisionerApi):
         await sees(pilot, "in step")
         hosts = pilot.app.screen.query_one("#hosts", RowTable)
 
-        assert [cell.plain for cell in hosts.get_row_at(0)[:5]] == ["w1", "ok", "2", "1", "0"]
+        assert [cell.plain for cell in hosts.get_row_at(0)[:5]] == ["w1", "◐ running", "2", "1", "0"]
         assert "events 3" in screen_text(pilot)
 
 
@@ -282,13 +282,15 @@ async def test_retry_opens_the_new_job(api: ProvisionerApi):
         await sees(pilot, "○ queued")
 
     assert api.count("POST", f"/jobs/{JOB_ID}/retry") == 1
+    assert api.retried == "failed"
 
 
 async def test_the_log_is_bounded_and_can_be_narrowed(api: ProvisionerApi):
-    for number in range(6_000):
-        await api.add("message", message=f"line {number}")
     async with terminal(api) as pilot:
         await open_job(pilot)
+        await sees(pilot, "● live")
+        for number in range(6_000):
+            await api.add("message", message=f"line {number}")
         await sees(pilot, "line 5999")
         event_log = pilot.app.screen.query_one(EventLog)
         assert event_log.kept == 5_000
