@@ -1,4 +1,4 @@
-"""No request takes longer than it may; event streams are meant to stay open."""
+"""No request takes longer than it may; event streams and files are meant to take their time."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import asyncio
 from api.layers.asgi import App, Message, Receive, Scope, Send, header, refuse
 
 SECONDS = 30.0
+_LONG = (b"text/event-stream", b"text/csv", b"application/jsonl")
 
 
 class Deadline:
-    """Ends a request that has not answered in time with 503; one that has begun to answer is cut."""
+    """Ends a request that has not answered in time with 503, or 408 when it has not been sent in time.
+
+    An answer that has begun is cut, unless it is of a type that may be long.
+    """
 
     def __init__(self, app: App, *, seconds: float = SECONDS) -> None:
         self._app = app
@@ -21,16 +25,39 @@ class Deadline:
             await self._app(scope, receive, send)
             return
         begun = False
+        received = not _has_body(scope)
+
+        async def counted() -> Message:
+            nonlocal received
+            message = await receive()
+            received = received or not message.get("more_body", False)
+            return message
 
         async def watched(message: Message) -> None:
             nonlocal begun
             begun = True
+            if message["type"] == "http.response.start" and _is_long(message):
+                time_left.reschedule(None)
             await send(message)
 
         try:
-            async with asyncio.timeout(self._seconds):
-                await self._app(scope, receive, watched)
+            async with asyncio.timeout(self._seconds) as time_left:
+                await self._app(scope, counted, watched)
         except TimeoutError:
-            if not begun:
+            if begun:
+                return
+            if received:
                 detail = f"The request took longer than {self._seconds:.0f} s and was given up."
                 await refuse(scope, send, 503, detail, {"Retry-After": "5"})
+            else:
+                detail = f"The body of the request did not arrive within {self._seconds:.0f} s."
+                await refuse(scope, send, 408, detail, {"Connection": "close"})
+
+
+def _has_body(scope: Scope) -> bool:
+    return (header(scope, b"content-length") or "0") != "0" or header(scope, b"transfer-encoding") is not None
+
+
+def _is_long(message: Message) -> bool:
+    kind = next((value for name, value in message.get("headers", []) if name.lower() == b"content-type"), b"")
+    return bool(kind.startswith(_LONG))

@@ -22,3 +22,11 @@ class AuditEntry(Reply):
     address: str
     correlation_id: str
     details: dict[str, Any]
+
+
+class AuditHead(Reply):
+    """The end of the chain over the audit log."""
+
+    sequence: int
+    hash: str
+    timestamp: datetime | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,8 @@ import msgspec
 
 from engine.domain import permissions
 from engine.domain.permissions import Permission, Principal
+from engine.services import audit_export
+from engine.services.audit_export import Format
 from engine.services.identity import Caller
 from engine.store import audit_entries, records
 
@@ -37,6 +40,10 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+    def asked(self) -> dict[str, Any]:
+        """Only what is set."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
 
 
 async def record(
@@ -85,8 +92,12 @@ async def page(
 ) -> tuple[list[records.AuditEntry], int]:
     """Entries, newest first, and how many there are; raises Forbidden for viewers."""
     permissions.require(principal, Permission.AUDIT_READ)
+    return await audit_entries.page(_chosen(filters), offset=(page - 1) * page_size, limit=page_size)
+
+
+def _chosen(filters: Filters) -> audit_entries.Chosen:
     kind, _, resource_id = (filters.resource or "").partition("/")
-    return await audit_entries.page(
+    return audit_entries.Chosen(
         actor=filters.actor,
         action=filters.action,
         resource_type=kind or None,
@@ -94,6 +105,17 @@ async def page(
         status=filters.status,
         since=filters.since,
         until=filters.until,
-        offset=(page - 1) * page_size,
-        limit=page_size,
     )
+
+
+async def export(filters: Filters, form: Format) -> AsyncIterator[bytes]:
+    """Entries in the order of the chain, with their links, as pieces of a file.
+
+    What is written while it runs is not in it. Who asks was checked by the caller.
+    """
+    last = await audit_entries.link()
+    if form is Format.CSV:
+        yield audit_export.csv_header()
+    if last is not None:
+        async for batch in audit_entries.linked(_chosen(filters), up_to=last.sequence):
+            yield audit_export.ENCODERS[form](batch)

@@ -404,6 +404,7 @@ async def test_the_openapi_document_names_every_route(api: Api) -> None:
         "POST /api/v1/workers/{name}/resume",
         "DELETE /api/v1/workers/{name}",
         "GET /api/v1/audit-logs",
+        "GET /api/v1/audit-logs/head",
         "GET /api/v1/schedules",
         "POST /api/v1/schedules",
         "GET /api/v1/schedules/{schedule_id}",

@@ -4,6 +4,7 @@ from piccolo.table import Table
 
 from engine.store.tables.account import Account
 from engine.store.tables.audit_entry import AuditEntry
+from engine.store.tables.audit_link import AuditLink
 from engine.store.tables.cluster import Cluster
 from engine.store.tables.idempotency_record import IdempotencyRecord
 from engine.store.tables.job import Job
@@ -35,6 +36,7 @@ ALL: tuple[type[Table], ...] = (
     JobHost,
     SlowTask,
     AuditEntry,
+    AuditLink,
     IdempotencyRecord,
     Worker,
     Schedule,
@@ -47,6 +49,7 @@ __all__ = [
     "ALL",
     "Account",
     "AuditEntry",
+    "AuditLink",
     "Cluster",
     "IdempotencyRecord",
     "Job",
