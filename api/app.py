@@ -29,15 +29,15 @@ from api.routes import (
     plans,
     root,
     schedules,
+    users,
     workers,
 )
 from engine.domain.errors import MisconfiguredServer
-from engine.services import accounts, notice_settings
+from engine.services import accounts, identities, notice_settings
 from engine.services import state as service_state
 from engine.services.encryption import Cipher
 from engine.services.job_events import Follower
 from engine.services.notification_channels import Channels
-from engine.services.sessions import LocalIdentityProvider
 from engine.services.settings import Settings
 
 BODY_LIMIT = 4 * 1024 * 1024
@@ -50,7 +50,7 @@ def create_app(settings: Settings) -> Litestar:
     cipher = Cipher(settings.encryption_key)
     shared = state.Shared(
         settings=settings,
-        provider=LocalIdentityProvider(settings),
+        identities=identities.of(settings),
         cipher=cipher,
         follower=Follower(url),
         channels=Channels(cipher, notice_settings.of(settings)),
@@ -60,13 +60,14 @@ def create_app(settings: Settings) -> Litestar:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await service_state.open_database(url)
         try:
-            _announce(await accounts.ensure_first_administrator(settings))
+            _announce(await accounts.ensure_first_administrator(settings, shared.identities))
             await shared.follower.start()
             try:
                 yield
             finally:
                 await shared.follower.stop()
         finally:
+            await shared.identities.close()
             await service_state.close_database()
 
     app = Litestar(
@@ -80,6 +81,7 @@ def create_app(settings: Settings) -> Litestar:
             workers.router,
             job_hosts.router,
             notification_channels.router,
+            users.router,
             audit_logs.router,
             documentation.router,
         ],

@@ -8,7 +8,7 @@ from litestar import Litestar
 from litestar.datastructures import State
 
 from engine.services.encryption import Cipher
-from engine.services.identity import IdentityProvider
+from engine.services.identities import Identities
 from engine.services.job_events import Follower
 from engine.services.notification_channels import Channels
 from engine.services.settings import Settings
@@ -22,13 +22,15 @@ class Shared:
     def __init__(
         self,
         settings: Settings,
-        provider: IdentityProvider,
+        identities: Identities,
         cipher: Cipher,
         follower: Follower,
         channels: Channels,
     ) -> None:
         self.settings = settings
-        self.provider = provider
+        self.identities = identities
+        self.provider = identities.provider
+        self.users = identities.users
         self.cipher = cipher
         self.follower = follower
         self.channels = channels

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from api.layers.asgi import App, Receive, Scope, Send, header, refuse
-from engine.domain.errors import ServiceUnavailable, Unauthenticated
+from engine.domain.errors import ServiceUnavailable, SessionEnded, Unauthenticated
 from engine.services.identity import IdentityProvider
 
 
 class Identity:
-    """Sets `user` (a Principal or None) and, for a token that does not hold, `refused_token`."""
+    """Sets `user` (a Principal or None) and, for a token that does not hold, `refused_token`.
+
+    When that token is genuine but its session has ended, `refused_account` says whose it was.
+    """
 
     def __init__(self, app: App, provider: IdentityProvider) -> None:
         self._app = app
@@ -36,3 +39,5 @@ class Identity:
             scope["user"] = await self._provider.authenticate(token.strip())
         except Unauthenticated as error:
             scope["refused_token"] = str(error)
+            if isinstance(error, SessionEnded):
+                scope["refused_account"] = error.account_id

@@ -8,6 +8,7 @@
     │   ├── ClusterBusy
     │   └── JobAlreadyFinished
     ├── Unauthenticated        no, wrong or expired credentials                  (401)
+    │   └── SessionEnded
     ├── Forbidden              known caller, missing permission                  (403)
     │   └── AccountDisabled
     ├── IdempotencyMismatch    same key, another body                            (422)
@@ -74,6 +75,14 @@ class JobAlreadyFinished(Conflict):
 
 class Unauthenticated(KeelyardError):
     """No, wrong or expired credentials."""
+
+
+class SessionEnded(Unauthenticated):
+    """A genuine access token whose session has ended or whose account may not come in any more."""
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__("The session has ended.", remedy="Log in again.")
+        self.account_id = account_id
 
 
 class Forbidden(KeelyardError):

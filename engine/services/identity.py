@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Protocol
 
 import msgspec
@@ -33,7 +34,10 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IdentityProvider(Protocol):
-    """Users live here or in an outside system; nothing above can tell."""
+    """Users live here or in an outside system; nothing above can tell.
+
+    Every method raises ServiceUnavailable when what it needs does not answer.
+    """
 
     async def login(self, email: str, password: str, caller: Caller) -> Grant:
         """Raises Unauthenticated, and AccountDisabled only after the right password."""
@@ -48,5 +52,16 @@ class IdentityProvider(Protocol):
         ...
 
     async def authenticate(self, access_token: str) -> Principal:
-        """The principal of an access token; raises Unauthenticated."""
+        """The principal of an access token.
+
+        Raises Unauthenticated; SessionEnded, which is one, when the token itself is genuine and unexpired.
+        """
+        ...
+
+    async def end_sessions(self, account_id: uuid.UUID) -> None:
+        """End every session of an account; their tokens do not work any more."""
+        ...
+
+    async def close(self) -> None:
+        """Give up connections."""
         ...

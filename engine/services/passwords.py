@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import argon2
@@ -11,8 +12,16 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from engine.domain.errors import FieldProblem, InvalidSpec
 
-MINIMUM_LENGTH = 12
-MAXIMUM_LENGTH = 1024
+MINIMUM_LENGTH = 8
+MAXIMUM_LENGTH = 128
+_LONGEST_TRIED = 1024  # a login with more is no login
+# Of the contract, and what Keycloak's policy of the same rule counts as each.
+_KINDS: dict[str, Callable[[str], bool]] = {
+    "an upper case letter": str.isupper,
+    "a lower case letter": str.islower,
+    "a digit": str.isdecimal,
+    "a special character": lambda character: not character.isalnum(),
+}
 
 _hasher = argon2.PasswordHasher()  # the library's defaults follow RFC 9106
 # Two at a time: a flood of logins must not take memory (64 MiB each) and every core from the rest.
@@ -21,14 +30,24 @@ _decoy = ""
 
 
 def generate() -> str:
-    """A random password that can be read aloud and typed."""
-    return "-".join(secrets.token_hex(3) for _ in range(4))
+    """A random password that can be read aloud and typed, and that fits the rule."""
+    while True:
+        groups = [secrets.token_hex(3) for _ in range(4)]
+        made = "-".join([groups[0].upper(), *groups[1:]])
+        if not _missing(made):
+            return made
 
 
 def check(password: str, field: str = "password") -> None:
-    """Raises InvalidSpec for a password too short to hold, or too long to be one."""
+    """Raises InvalidSpec for a new password that does not fit the rule; old ones are never checked."""
     if not MINIMUM_LENGTH <= len(password) <= MAXIMUM_LENGTH:
         raise InvalidSpec([FieldProblem(field, f"must have {MINIMUM_LENGTH} to {MAXIMUM_LENGTH} characters")])
+    if missing := _missing(password):
+        raise InvalidSpec([FieldProblem(field, f"must have {' and '.join(missing)}")])
+
+
+def _missing(password: str) -> list[str]:
+    return [kind for kind, fits in _KINDS.items() if not any(fits(character) for character in password)]
 
 
 async def hashed(password: str) -> str:
@@ -48,7 +67,7 @@ def outdated(password_hash: str) -> bool:
 
 def _matches(password_hash: str | None, password: str) -> bool:
     global _decoy  # noqa: PLW0603 - made once, by the first login that needs it
-    if len(password) > MAXIMUM_LENGTH:
+    if len(password) > _LONGEST_TRIED:
         password = ""
     if password_hash is None:
         _decoy = _decoy or _hasher.hash(secrets.token_urlsafe())

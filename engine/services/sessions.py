@@ -10,7 +10,7 @@ import time
 import uuid
 from datetime import timedelta
 
-from engine.domain.errors import AccountDisabled, Unauthenticated
+from engine.domain.errors import AccountDisabled, SessionEnded, Unauthenticated
 from engine.domain.permissions import Principal
 from engine.services import audit_log, passwords, tokens
 from engine.services.identity import Caller, Grant
@@ -61,7 +61,7 @@ class LocalIdentityProvider:
                 changed["password_hash"] = await passwords.hashed(password)
             await accounts.update(account.id, **changed)
             grant = await self._grant(account, uuid.uuid4(), caller)
-            await _record(caller, grant.principal, "session:login")
+            await record(caller, grant.principal, "session:login")
         return grant
 
     async def refresh(self, refresh_token: str, caller: Caller) -> Grant:
@@ -73,7 +73,7 @@ class LocalIdentityProvider:
                 if account is not None and account.enabled:
                     grant = await self._grant(account, session.family, caller)
                     await sessions.revoke(session.id)
-                    await _record(caller, grant.principal, "session:refresh")
+                    await record(caller, grant.principal, "session:refresh")
                     return grant
         if session is not None:
             # Outside the transaction above: what is revoked must stay so although the request is refused.
@@ -89,7 +89,7 @@ class LocalIdentityProvider:
         family = uuid.UUID(principal.session_id)
         async with database.transaction():
             await sessions.revoke_family(family)
-            await _record(caller, principal, "session:logout")
+            await record(caller, principal, "session:logout")
         self._known.pop(family, None)
 
     async def authenticate(self, access_token: str) -> Principal:
@@ -101,11 +101,21 @@ class LocalIdentityProvider:
         principal = await principals.of_session(claims.account_id, claims.family)
         if principal is None:
             self._known.pop(claims.family, None)
-            raise Unauthenticated("The session has ended.", remedy="Log in again.")
+            raise SessionEnded(str(claims.account_id))
         if len(self._known) >= MEMORY_ENTRIES:
             self._known.clear()
         self._known[claims.family] = (time.monotonic(), principal)
         return principal
+
+    async def end_sessions(self, account_id: uuid.UUID) -> None:
+        """Revoke every session of an account; another process may believe one for a few seconds more."""
+        await sessions.revoke_account(account_id)
+        wanted = str(account_id)
+        for family in [known for known, (_, who) in self._known.items() if who.account_id == wanted]:
+            del self._known[family]
+
+    async def close(self) -> None:
+        """There is nothing to close."""
 
     def _claims(self, access_token: str) -> tokens.Claims:
         """The claims of a token; its signature is checked the first time, its age every time."""
@@ -147,7 +157,8 @@ async def _count_failure(account: records.Account) -> None:
     await accounts.update(account.id, failed_logins=failures, locked_until=pause)
 
 
-async def _record(caller: Caller, principal: Principal, action: str) -> None:
+async def record(caller: Caller, principal: Principal, action: str) -> None:
+    """Tell the audit log of a login, refresh or logout."""
     known = Caller(
         principal=principal,
         address=caller.address,

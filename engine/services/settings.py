@@ -48,6 +48,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     smtp_url: str = ""  # smtp://user:password@host:587, smtps://...; empty = no mail
     mail_from: str = ""
     webhook_allowed_cidrs: str = ""  # networks beside the public Internet that webhooks may be in
+    keycloak_url: str = ""  # such as https://sso.example.com; empty = accounts of our own
+    keycloak_realm: str = "keelyard"
+    keycloak_client_id: str = "keelyard"
+    keycloak_client_secret: str = ""
+    keycloak_audience: str = ""  # what access tokens must be for; empty = the client
+    keycloak_issuer: str = ""  # when tokens name Keycloak by another address than KEYCLOAK_URL
     keelyard_demo: bool = False
     keelyard_lease_seconds: float = DEFAULT_SECONDS  # without a sign of life, until a run counts as dead
     keelyard_artifacts: str = "auto"  # auto | upstream | bundle

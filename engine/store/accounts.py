@@ -33,3 +33,8 @@ async def count() -> int:
     row = await database.fetch_one("SELECT count(*) AS n FROM account")
     assert row is not None
     return int(row["n"])
+
+
+async def delete(account_id: uuid.UUID) -> None:
+    """Forget an account and its sessions."""
+    await database.fetch("DELETE FROM account WHERE id = $1", account_id)

@@ -23,13 +23,14 @@ from api import app, state
 from engine.domain import catalogue
 from engine.domain.events import EventKind, RunEvent
 from engine.domain.statuses import JobStatus, Role
-from engine.services import accounts, runs
+from engine.services import identities, runs
+from engine.services.directory import NewUser
 from engine.services.encryption import Cipher
 from engine.services.identity import Caller
 from engine.services.settings import Settings
 
 ADMIN = "admin@k8s-provisioner.local"
-PASSWORD = "correct-horse-battery"
+PASSWORD = "Correct-horse-battery-1"
 VERSION = catalogue.DEFAULT.kubernetes
 CANARY = "canary-7f3a9c"
 
@@ -112,6 +113,7 @@ class Api:
         self.url = url
         self.settings = used
         self.cipher = Cipher(used.encryption_key)
+        self.users = identities.of(used).users
         self._clients: list[httpx.AsyncClient] = []
         self._stopping = stopping
         self._server = server
@@ -142,7 +144,7 @@ class Api:
     async def account(self, role: Role, email: str | None = None) -> httpx.AsyncClient:
         """A client of a new account."""
         email = email or f"{role.value}-{uuid.uuid4().hex[:6]}@example.local"
-        await accounts.create(email, PASSWORD, role, caller=Caller())
+        await self.users.create(NewUser(email=email, password=PASSWORD, roles=frozenset({role})), Caller())
         return self.anonymous(Authorization=f"Bearer {(await self.login(email))['access_token']}")
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from engine.domain.statuses import Role
-from engine.services import accounts, tokens
+from engine.services import tokens
 from engine.services.identity import Caller
 from engine.store import accounts as account_rows
 from engine.store import records
@@ -74,7 +74,8 @@ async def test_a_wrong_login_body_is_422(api: Api, body: dict[str, object], fiel
 async def test_a_disabled_account_is_told_so_only_after_the_right_password(api: Api) -> None:
     client = await api.account(Role.OPERATOR, "olga@example.local")
     refresh_token = (await api.login("olga@example.local"))["refresh_token"]
-    await accounts.set_enabled("olga@example.local", enabled=False, caller=Caller())
+    olga = await api.users.find("olga@example.local")
+    await api.users.set_enabled(olga.id, Caller(), enabled=False)
 
     right = await client.post(LOGIN, data={"username": "olga@example.local", "password": PASSWORD})
     wrong = await client.post(LOGIN, data={"username": "olga@example.local", "password": "wrong-wrong-wrong"})
@@ -164,9 +165,9 @@ async def test_only_an_unexpired_access_token_of_ours_is_one(api: Api) -> None:
 
 async def test_a_new_password_ends_every_session(api: Api) -> None:
     granted = await api.login()
-    await accounts.set_password(ADMIN, "another-good-password", caller=Caller())
+    await api.users.set_password((await api.users.find(ADMIN)).id, "Another-good-password-2", Caller())
 
     refreshed = await api.anonymous().post(REFRESH, json={"refresh_token": granted["refresh_token"]})
 
     assert refreshed.status_code == 401
-    assert (await api.login(password="another-good-password"))["user"]["email"] == ADMIN
+    assert (await api.login(password="Another-good-password-2"))["user"]["email"] == ADMIN

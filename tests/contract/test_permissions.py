@@ -32,6 +32,8 @@ MATRIX: list[tuple[str, str, Any, tuple[int, int, int, int]]] = [
     ("GET", "/api/v1/schedules", None, (401, 200, 200, 200)),
     ("GET", f"/api/v1/schedules/{NOBODY}", None, (401, 404, 404, 404)),
     ("GET", f"/api/v1/schedules/{NOBODY}/runs", None, (401, 404, 404, 404)),
+    ("GET", "/api/v1/users", None, (401, 403, 403, 200)),
+    ("GET", f"/api/v1/users/{NOBODY}", None, (401, 403, 403, 404)),
     ("GET", "/api/v1/workers", None, (401, 200, 200, 200)),
     ("GET", "/api/v1/workers/nix", None, (401, 404, 404, 404)),
     # What follows passes the permission and stops at the next check, so that it can be asked by everybody.
@@ -45,6 +47,9 @@ MATRIX: list[tuple[str, str, Any, tuple[int, int, int, int]]] = [
     ("POST", "/api/v1/workers/nix/drain", None, (401, 403, 404, 404)),
     ("POST", "/api/v1/workers/nix/resume", None, (401, 403, 404, 404)),
     ("DELETE", "/api/v1/workers/nix", None, (401, 403, 404, 404)),
+    ("POST", "/api/v1/users", {}, (401, 403, 403, 422)),
+    ("PUT", f"/api/v1/users/{NOBODY}", {}, (401, 403, 403, 404)),
+    ("DELETE", f"/api/v1/users/{NOBODY}", None, (401, 403, 403, 404)),
     ("POST", f"/api/v1/jobs/{NOBODY}/cancel", None, (401, 403, 404, 404)),
     ("POST", f"/api/v1/jobs/{NOBODY}/retry", None, (401, 403, 404, 404)),
     ("GET", "/api/v1/notification-channels", None, (401, 403, 200, 200)),
@@ -126,11 +131,12 @@ async def test_every_refused_deed_is_in_the_audit_log(api: Api) -> None:
 
 
 async def test_a_disabled_account_loses_its_access(api: Api) -> None:
-    from engine.services import accounts, sessions
+    from engine.services import sessions
     from engine.services.identity import Caller
 
     client = await api.account(Role.OPERATOR, "olga@example.local")
-    await accounts.set_enabled("olga@example.local", enabled=False, caller=Caller())
+    olga = await api.users.find("olga@example.local")
+    await api.users.set_enabled(olga.id, Caller(), enabled=False)
 
     # No request was made with this token yet, so that no earlier answer is remembered.
     assert sessions.MEMORY_SECONDS <= 5
