@@ -6,13 +6,18 @@ from api.schemas.auth import Tokens, User
 from api.schemas.clusters import Cluster, ClusterItem, Deleted, Node
 from api.schemas.common import Accepted, Page, Problem
 from api.schemas.jobs import Event, EventPage, Job, JobHost, Phase, Retried, SlowestTasks, TimedTask
+from api.schemas.notification_channels import Channel, Delivery, DeliveryQueued
+from api.schemas.schedules import Schedule, ScheduleRun
 from api.schemas.workers import Worker
 
 __all__ = [
     "Accepted",
+    "Channel",
     "Cluster",
     "ClusterItem",
     "Deleted",
+    "Delivery",
+    "DeliveryQueued",
     "Event",
     "EventPage",
     "Job",
@@ -22,6 +27,8 @@ __all__ = [
     "Phase",
     "Problem",
     "Retried",
+    "Schedule",
+    "ScheduleRun",
     "SlowestTasks",
     "TimedTask",
     "Tokens",
