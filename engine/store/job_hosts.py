@@ -131,7 +131,7 @@ async def _correct(job_id: uuid.UUID, recap: RunEvent) -> None:
 
 
 async def _keep_slowest(job_id: uuid.UUID, fresh: Iterable[RunEvent]) -> None:
-    """Of every phase the few slowest tasks so far: what a batch adds beyond them goes again at once."""
+    """Of every phase the few slowest tasks so far: others are not written, and what is overtaken goes."""
     phases: dict[str, list[tuple[float, RunEvent]]] = {}
     for event in fresh:
         if event.host and event.task and event.duration_seconds:
@@ -145,10 +145,13 @@ async def _keep_slowest(job_id: uuid.UUID, fresh: Iterable[RunEvent]) -> None:
     ]
     sql = """
         INSERT INTO slow_task (job_id, sequence, phase, task, role, host, seconds)
-        SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
-            $7::double precision[])
-        ON CONFLICT (job_id, sequence) DO NOTHING"""
-    await database.fetch(
+        SELECT $1, given.* FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
+            $7::double precision[]) AS given (sequence, phase, task, role, host, seconds)
+        WHERE given.seconds > coalesce((
+            SELECT kept.seconds FROM slow_task AS kept WHERE kept.job_id = $1 AND kept.phase = given.phase
+            ORDER BY kept.seconds DESC, kept.sequence OFFSET $8 LIMIT 1), 0)
+        ON CONFLICT (job_id, sequence) DO NOTHING RETURNING phase"""
+    written = await database.fetch(
         sql,
         job_id,
         [event.sequence for event in slowest],
@@ -157,14 +160,17 @@ async def _keep_slowest(job_id: uuid.UUID, fresh: Iterable[RunEvent]) -> None:
         [rows.storable(event.role) for event in slowest],
         [rows.storable(event.host) for event in slowest],
         [event.duration_seconds for event in slowest],
+        SLOWEST - 1,
     )
+    if not written:
+        return
     sql = """
         DELETE FROM slow_task WHERE id IN (
             SELECT id FROM (
                 SELECT id, row_number() OVER (PARTITION BY phase ORDER BY seconds DESC, sequence) AS place
                 FROM slow_task WHERE job_id = $1 AND phase = ANY($2::text[])) AS placed
             WHERE place > $3)"""
-    await database.fetch(sql, job_id, [rows.storable(phase) for phase in phases], SLOWEST)
+    await database.fetch(sql, job_id, list({row["phase"] for row in written}), SLOWEST)
 
 
 async def page(
