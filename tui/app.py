@@ -24,6 +24,7 @@ from tui.screens.job import JobScreen
 from tui.screens.jobs import JobsScreen
 from tui.screens.login import LoginScreen
 from tui.screens.notification_channels import ChannelsScreen
+from tui.screens.plan import PlanScreen
 from tui.screens.schedules import SchedulesScreen
 from tui.screens.workers import WorkersScreen
 
@@ -98,6 +99,10 @@ class Terminal(App[None]):
     @on(messages.OpenJob)
     async def _open_job(self, message: messages.OpenJob) -> None:
         await self.push_screen(JobScreen(self._client, message.job_id))
+
+    @on(messages.OpenPlan)
+    async def _open_plan(self, message: messages.OpenPlan) -> None:
+        await self.push_screen(PlanScreen(self._client, message.job_id))
 
     @on(messages.SignInNeeded)
     def _sign_in_again(self, message: messages.SignInNeeded) -> None:

@@ -111,9 +111,27 @@ class Client:
             f"/api/v1/clusters/{cluster_id}/nodes", wire.Page[wire.Node], page_size=PAGE_SIZE
         )
 
-    async def provision(self, cluster_id: str) -> wire.Accepted:
-        """Queues a provision job."""
-        return await self._post(f"/api/v1/clusters/{cluster_id}/provision")
+    async def provision(self, cluster_id: str, *, plan_hash: str | None = None) -> wire.Accepted:
+        """Queues a provision job; with a hash one that applies that plan and nothing else."""
+        body = None if plan_hash is None else {"plan_hash": plan_hash}
+        return await self._post(f"/api/v1/clusters/{cluster_id}/provision", body)
+
+    async def plan(self, cluster_id: str) -> wire.Accepted:
+        """Queues a job that finds out what a provision job would change."""
+        return await self._post(f"/api/v1/clusters/{cluster_id}/plan")
+
+    async def verify(self, cluster_id: str) -> wire.Accepted:
+        """Queues a job that finds out what differs from the spec."""
+        return await self._post(f"/api/v1/clusters/{cluster_id}/verify")
+
+    async def plans(self, cluster_id: str) -> wire.Page[wire.PlanLine]:
+        """The newest plans of a cluster."""
+        path = f"/api/v1/clusters/{cluster_id}/plans"
+        return await self._get(path, wire.Page[wire.PlanLine], page_size=PAGE_SIZE)
+
+    async def job_plan(self, job_id: str) -> wire.Plan:
+        """What a plan or verify job found. Raises NotThere while there is nothing."""
+        return await self._get(f"/api/v1/jobs/{job_id}/plan", wire.Plan)
 
     async def delete_cluster(self, cluster_id: str, *, deprovision: bool) -> wire.Deleted:
         """Deletes the record alone, or queues a job that also undoes the nodes."""
@@ -284,8 +302,9 @@ class Client:
     async def _get[T](self, path: str, kind: type[T], **query: Any) -> T:
         return _decode(await self._call("GET", path, params=query), kind)
 
-    async def _post(self, path: str) -> wire.Accepted:
-        response = await self._call("POST", path, headers={"Idempotency-Key": str(uuid.uuid4())})
+    async def _post(self, path: str, body: dict[str, str] | None = None) -> wire.Accepted:
+        options = {} if body is None else {"json": body}
+        response = await self._call("POST", path, headers={"Idempotency-Key": str(uuid.uuid4())}, **options)
         return _decode(response, wire.Accepted)
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:

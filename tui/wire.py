@@ -7,6 +7,7 @@ from api.schemas.clusters import Cluster, ClusterItem, Deleted, Node
 from api.schemas.common import Accepted, Page, Problem
 from api.schemas.jobs import Event, EventPage, Job, JobHost, Phase, Retried, SlowestTasks, TimedTask
 from api.schemas.notification_channels import Channel, Delivery, DeliveryQueued
+from api.schemas.plans import Plan, PlanDiff, PlanItem, PlanLine
 from api.schemas.schedules import Schedule, ScheduleRun
 from api.schemas.workers import Worker
 
@@ -25,6 +26,10 @@ __all__ = [
     "Node",
     "Page",
     "Phase",
+    "Plan",
+    "PlanDiff",
+    "PlanItem",
+    "PlanLine",
     "Problem",
     "Retried",
     "Schedule",
