@@ -26,6 +26,7 @@ class EndedRun(msgspec.Struct, frozen=True, kw_only=True):
     hosts: Mapping[str, HostResult]
     at: datetime
     kubeconfig: bool = False  # the run left a kubeconfig
+    refused: bool = False  # it failed before it changed anything, on purpose
     drift: str | None = (
         None  # of a verify run: what differs from the spec; empty = nothing, None = not found out
     )
@@ -72,7 +73,7 @@ def node_status(current: NodeStatus, name: str, run: EndedRun) -> NodeStatus:
 
 def conditions(before: Sequence[Condition], run: EndedRun) -> list[Condition]:
     """A cluster's conditions after a run. What it did not look at stays, or is Unknown at first."""
-    if run.job_type is JobType.PLAN:
+    if run.job_type is JobType.PLAN or run.refused:
         return list(before)
     if run.job_type is JobType.VERIFY:
         return _observed(before, [_reachable(run), *_drift(run)])

@@ -260,7 +260,7 @@ async def derive_status(cluster_id: uuid.UUID) -> ClusterStatus:
         raise NotFound(f"There is no cluster {cluster_id}.")
     active = [job for job in await jobs.active_of_cluster(cluster_id) if job.type not in READ_ONLY_JOBS]
     active.sort(key=lambda job: job.status is not JobStatus.RUNNING)
-    last = await jobs.last_ended(cluster_id, leaving_out=READ_ONLY_JOBS)
+    last = await jobs.last_ended(cluster_id, leaving_out=READ_ONLY_JOBS, not_because=plans.REFUSALS)
     status = cluster_status.derive(
         deleted=cluster.deleted_at is not None,
         provisioned=cluster.kubeconfig_encrypted is not None,
@@ -308,6 +308,7 @@ async def _keep_observations(job: records.Job, result: RunResult, cipher: Cipher
         hosts=result.hosts,
         at=records.now(),
         kubeconfig=result.kubeconfig is not None,
+        refused=result.reason in plans.REFUSALS,
         drift=plans.drift_message(result.plan) if result.plan is not None else None,
     )
     removed = job.type is JobType.DEPROVISION and result.status is JobStatus.SUCCESS

@@ -89,12 +89,16 @@ async def latest_of_cluster(
     return await rows.one(records.Job, sql, cluster_id, [each.value for each in leaving_out])
 
 
-async def last_ended(cluster_id: uuid.UUID, *, leaving_out: Collection[JobType] = ()) -> records.Job | None:
-    """The last job of a cluster that had started and has ended, of any type but those left out."""
+async def last_ended(
+    cluster_id: uuid.UUID, *, leaving_out: Collection[JobType] = (), not_because: Collection[str] = ()
+) -> records.Job | None:
+    """The last job of a cluster that had started and has ended, of any type and reason but those left out."""
     sql = """
         SELECT * FROM job WHERE cluster_id = $1 AND started_at IS NOT NULL AND finished_at IS NOT NULL
-        AND type <> ALL($2::text[]) ORDER BY finished_at DESC, id DESC LIMIT 1"""
-    return await rows.one(records.Job, sql, cluster_id, [each.value for each in leaving_out])
+        AND type <> ALL($2::text[]) AND coalesce(reason, '') <> ALL($3::text[])
+        ORDER BY finished_at DESC, id DESC LIMIT 1"""
+    types = [each.value for each in leaving_out]
+    return await rows.one(records.Job, sql, cluster_id, types, list(not_because))
 
 
 async def counts() -> dict[str, int]:
