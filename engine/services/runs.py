@@ -107,7 +107,7 @@ async def claim(job_id: uuid.UUID, worker: str) -> int | None:
                 return None
             job = await _job(job_id)
             if job.type is JobType.PROVISION:
-                await _nodes_begin(job.cluster_id)
+                await _nodes_begin(job)
             await derive_status(job.cluster_id)
             return attempt
     except asyncpg.UniqueViolationError:  # another job of the cluster was claimed in the same moment
@@ -302,7 +302,9 @@ async def _end(job: records.Job, result: RunResult, cipher: Cipher) -> None:
 async def _keep_observations(job: records.Job, result: RunResult, cipher: Cipher) -> None:
     cluster = await clusters.get(job.cluster_id, lock=True)
     assert cluster is not None
+    members = await nodes.of_cluster(cluster.id)
     run = EndedRun(
+        through=retries.through(job, result.hosts, [node.name for node in members]),
         job_type=job.type,
         status=result.status,
         hosts=result.hosts,
@@ -318,7 +320,7 @@ async def _keep_observations(job: records.Job, result: RunResult, cipher: Cipher
     elif result.kubeconfig is not None and job.type not in READ_ONLY_JOBS:
         changes["kubeconfig_encrypted"] = cipher.encrypt(result.kubeconfig)
     await clusters.update(cluster.id, **changes)
-    for node in await nodes.of_cluster(cluster.id):
+    for node in members:
         await _keep_node(node, run, result, removed=removed)
     if removed and job.deletes_cluster:
         await nodes.set_status(cluster.id, NodeStatus.REMOVED)
@@ -343,9 +345,11 @@ async def _keep_node(node: records.Node, run: EndedRun, result: RunResult, *, re
     await nodes.update(node.id, **changes)
 
 
-async def _nodes_begin(cluster_id: uuid.UUID) -> None:
-    for node in await nodes.of_cluster(cluster_id):
-        if node.status in (NodeStatus.PENDING, NodeStatus.FAILED):
+async def _nodes_begin(job: records.Job) -> None:
+    worked_on = {view.host for view in await job_hosts.of_job(job.id)}
+    for node in await nodes.of_cluster(job.cluster_id):
+        concerned = not worked_on or node.name in worked_on
+        if concerned and node.status in (NodeStatus.PENDING, NodeStatus.FAILED):
             await nodes.update(node.id, status=NodeStatus.PROVISIONING)
 
 
