@@ -212,14 +212,20 @@ async def finish(
 
 
 async def mark_interrupted(
-    job_id: uuid.UUID, attempt: int, reason: str, cipher: Cipher, told: Sequence[str] = ()
+    job_id: uuid.UUID,
+    attempt: int,
+    reason: str,
+    cipher: Cipher,
+    *,
+    told: Sequence[str] = (),
+    host_keys: Mapping[str, tuple[str, ...]] = {},
 ) -> bool:
-    """Bury a run whose supervisor is proven dead: what is `told` about it and its last event, its status, the
-    cluster's next job.
+    """Bury a run whose supervisor is proven dead: what is `told` about it, the host keys it had learned, its
+    last event, its status, the cluster's next job.
 
     Returns False when it had ended by itself.
     """
-    result = RunResult(status=JobStatus.INTERRUPTED, reason=reason)
+    result = RunResult(status=JobStatus.INTERRUPTED, reason=reason, host_keys=host_keys)
     async with database.transaction():
         job = await jobs.get(job_id, lock=True)
         if job is None or job.attempt != attempt or job.status is not JobStatus.RUNNING:

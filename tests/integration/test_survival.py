@@ -95,6 +95,8 @@ async def test_a_killed_supervisor_leaves_the_package_manager_alone_and_a_retry_
     task = f"ansible.builtin.command: \"{{{{ '{apt}' if inventory_hostname == 'cp-1' else 'sleep 600' }}}}\""
     workplace.playbook(on_nodes=True, first=QUICK, second=task, third=QUICK)
     workplace.start_worker()
+    [first, second] = await nodes.of_cluster(cluster.id)
+    await nodes.update(second.id, host_keys=[])  # its key is learned by this very run
     job = await factories.job(cluster)
     await sleeping(job.id, "apt-get", "sleep 600")
 
@@ -111,6 +113,10 @@ async def test_a_killed_supervisor_leaves_the_package_manager_alone_and_a_retry_
     assert not any("sleep 600" in line for line in on_nodes(job.id))
     assert any("apt-get" in line for line in on_nodes(job.id))
     await assert_gapless(interrupted)
+    assert [node.host_keys for node in await nodes.of_cluster(cluster.id)] == [
+        first.host_keys,
+        second.host_keys,
+    ]
 
     workplace.playbook(on_nodes=True, first=LONG, second=QUICK, third=QUICK)
     retry = await factories.job(cluster, retry_of=job.id)
