@@ -174,6 +174,8 @@ class JobScreen(ResourceScreen):
 
     def _draw_crumbs(self, job: wire.Job) -> None:
         parts = [f"‹ jobs ‹ {job.type} {job.cluster_name}", text.status(job.status, works=True).plain]
+        if job.waiting_for:
+            parts.append(f"waits for: {job.waiting_for}")
         if job.reason and job.reason != job.status:
             parts.append(job.reason)
         if took := text.span(job.started_at, job.finished_at):
