@@ -23,6 +23,9 @@ from tui.screens.dialogs import Help
 from tui.screens.job import JobScreen
 from tui.screens.jobs import JobsScreen
 from tui.screens.login import LoginScreen
+from tui.screens.notification_channels import ChannelsScreen
+from tui.screens.plan import PlanScreen
+from tui.screens.schedules import SchedulesScreen
 from tui.screens.workers import WorkersScreen
 
 log = logging.getLogger("keelyard.tui")
@@ -32,6 +35,8 @@ LISTS: dict[str, Callable[[Client], Screen[None]]] = {
     "clusters": ClustersScreen,
     "jobs": JobsScreen,
     "workers": WorkersScreen,
+    "schedules": SchedulesScreen,
+    "channels": ChannelsScreen,
 }
 
 
@@ -46,6 +51,8 @@ class Terminal(App[None]):
         Binding("1", "go('clusters')", "Clusters", id="go.clusters", show=False),
         Binding("2", "go('jobs')", "Jobs", id="go.jobs", show=False),
         Binding("3", "go('workers')", "Workers", id="go.workers", show=False),
+        Binding("4", "go('schedules')", "Schedules", id="go.schedules", show=False),
+        Binding("5", "go('channels')", "Channels", id="go.channels", show=False),
         Binding("question_mark", "help", "Help", id="help", key_display="?"),
         Binding("q", "quit", "Quit", id="quit"),
     ]
@@ -92,6 +99,10 @@ class Terminal(App[None]):
     @on(messages.OpenJob)
     async def _open_job(self, message: messages.OpenJob) -> None:
         await self.push_screen(JobScreen(self._client, message.job_id))
+
+    @on(messages.OpenPlan)
+    async def _open_plan(self, message: messages.OpenPlan) -> None:
+        await self.push_screen(PlanScreen(self._client, message.job_id))
 
     @on(messages.SignInNeeded)
     def _sign_in_again(self, message: messages.SignInNeeded) -> None:

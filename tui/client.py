@@ -111,9 +111,27 @@ class Client:
             f"/api/v1/clusters/{cluster_id}/nodes", wire.Page[wire.Node], page_size=PAGE_SIZE
         )
 
-    async def provision(self, cluster_id: str) -> wire.Accepted:
-        """Queues a provision job."""
-        return await self._post(f"/api/v1/clusters/{cluster_id}/provision")
+    async def provision(self, cluster_id: str, *, plan_hash: str | None = None) -> wire.Accepted:
+        """Queues a provision job; with a hash one that applies that plan and nothing else."""
+        body = None if plan_hash is None else {"plan_hash": plan_hash}
+        return await self._post(f"/api/v1/clusters/{cluster_id}/provision", body)
+
+    async def plan(self, cluster_id: str) -> wire.Accepted:
+        """Queues a job that finds out what a provision job would change."""
+        return await self._post(f"/api/v1/clusters/{cluster_id}/plan")
+
+    async def verify(self, cluster_id: str) -> wire.Accepted:
+        """Queues a job that finds out what differs from the spec."""
+        return await self._post(f"/api/v1/clusters/{cluster_id}/verify")
+
+    async def plans(self, cluster_id: str) -> wire.Page[wire.PlanLine]:
+        """The newest plans of a cluster."""
+        path = f"/api/v1/clusters/{cluster_id}/plans"
+        return await self._get(path, wire.Page[wire.PlanLine], page_size=PAGE_SIZE)
+
+    async def job_plan(self, job_id: str) -> wire.Plan:
+        """What a plan or verify job found. Raises NotThere while there is nothing."""
+        return await self._get(f"/api/v1/jobs/{job_id}/plan", wire.Plan)
 
     async def delete_cluster(self, cluster_id: str, *, deprovision: bool) -> wire.Deleted:
         """Deletes the record alone, or queues a job that also undoes the nodes."""
@@ -181,6 +199,71 @@ class Client:
         query = {name: value for name, value in where.items() if value is not None}
         return await self._get(f"/api/v1/jobs/{job_id}/events", wire.EventPage, **query)
 
+    # --- schedules ---
+
+    async def schedules(self, page: int = 1) -> wire.Page[wire.Schedule]:
+        """One page of schedules, by name."""
+        return await self._get("/api/v1/schedules", wire.Page[wire.Schedule], page=page, page_size=PAGE_SIZE)
+
+    async def schedule(self, schedule_id: str) -> wire.Schedule:
+        """One schedule with its next due times."""
+        return await self._get(f"/api/v1/schedules/{schedule_id}", wire.Schedule)
+
+    async def schedule_runs(self, schedule_id: str) -> wire.Page[wire.ScheduleRun]:
+        """The latest of what became of a schedule's due times."""
+        path = f"/api/v1/schedules/{schedule_id}/runs"
+        return await self._get(path, wire.Page[wire.ScheduleRun], page_size=PAGE_SIZE)
+
+    async def save_schedule(self, values: dict[str, Any], schedule_id: str | None) -> wire.Schedule:
+        """Makes a schedule, or replaces the one with this id."""
+        method, path = ("POST", "") if schedule_id is None else ("PUT", f"/{schedule_id}")
+        return _decode(await self._call(method, f"/api/v1/schedules{path}", json=values), wire.Schedule)
+
+    async def switch_schedule(self, schedule_id: str, *, enabled: bool) -> wire.Schedule:
+        """Turns a schedule on or off."""
+        path = f"/api/v1/schedules/{schedule_id}"
+        return _decode(await self._call("PATCH", path, json={"enabled": enabled}), wire.Schedule)
+
+    async def run_schedule(self, schedule_id: str) -> wire.Accepted:
+        """Queues a schedule's job now."""
+        return await self._post(f"/api/v1/schedules/{schedule_id}/run")
+
+    async def delete_schedule(self, schedule_id: str) -> None:
+        """Deletes a schedule; its jobs stay."""
+        await self._call("DELETE", f"/api/v1/schedules/{schedule_id}")
+
+    # --- notification channels ---
+
+    async def channels(self, page: int = 1) -> wire.Page[wire.Channel]:
+        """One page of notification channels, by name."""
+        return await self._get(
+            "/api/v1/notification-channels", wire.Page[wire.Channel], page=page, page_size=PAGE_SIZE
+        )
+
+    async def deliveries(self, channel_id: str, page: int = 1) -> wire.Page[wire.Delivery]:
+        """One page of a channel's notices, latest first."""
+        path = f"/api/v1/notification-channels/{channel_id}/deliveries"
+        return await self._get(path, wire.Page[wire.Delivery], page=page, page_size=PAGE_SIZE)
+
+    async def switch_channel(self, channel_id: str, *, enabled: bool) -> wire.Channel:
+        """Turns a channel on or off."""
+        path = f"/api/v1/notification-channels/{channel_id}"
+        return _decode(await self._call("PATCH", path, json={"enabled": enabled}), wire.Channel)
+
+    async def test_channel(self, channel_id: str) -> wire.DeliveryQueued:
+        """Queues a notice that says it is a test."""
+        path = f"/api/v1/notification-channels/{channel_id}/test"
+        return _decode(await self._call("POST", path), wire.DeliveryQueued)
+
+    async def redeliver(self, channel_id: str, delivery_id: str) -> wire.DeliveryQueued:
+        """Sends a notice once more."""
+        path = f"/api/v1/notification-channels/{channel_id}/deliveries/{delivery_id}/redeliver"
+        return _decode(await self._call("POST", path), wire.DeliveryQueued)
+
+    async def delete_channel(self, channel_id: str) -> None:
+        """Deletes a channel and its notices."""
+        await self._call("DELETE", f"/api/v1/notification-channels/{channel_id}")
+
     # --- workers ---
 
     async def workers(self, page: int = 1) -> wire.Page[wire.Worker]:
@@ -219,8 +302,9 @@ class Client:
     async def _get[T](self, path: str, kind: type[T], **query: Any) -> T:
         return _decode(await self._call("GET", path, params=query), kind)
 
-    async def _post(self, path: str) -> wire.Accepted:
-        response = await self._call("POST", path, headers={"Idempotency-Key": str(uuid.uuid4())})
+    async def _post(self, path: str, body: dict[str, str] | None = None) -> wire.Accepted:
+        options = {} if body is None else {"json": body}
+        response = await self._call("POST", path, headers={"Idempotency-Key": str(uuid.uuid4())}, **options)
         return _decode(response, wire.Accepted)
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:

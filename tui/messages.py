@@ -30,6 +30,13 @@ class OpenJob(Message):
 
 
 @dataclass
+class OpenPlan(Message):
+    """The operator wants to see what this plan or verify job finds."""
+
+    job_id: str
+
+
+@dataclass
 class SignInNeeded(Message):
     """The session ended; what is on the screen stays and a new sign-in goes on top."""
 

@@ -20,6 +20,8 @@ class Places(Provider):
         "clusters": "all clusters",
         "jobs": "all jobs, newest first",
         "workers": "who runs jobs, and with what room",
+        "schedules": "jobs that a clock asks for",
+        "channels": "where notices about ended jobs go",
     }
 
     async def startup(self) -> None:

@@ -23,6 +23,12 @@ _SIGNS: dict[str, tuple[str, str]] = {
     "ok": ("●", "green"),
     "changed": ("●", "yellow"),
     "False": ("✗", "bold red"),
+    "started": ("●", "green"),
+    "delivered": ("●", "green"),
+    "enabled": ("●", "green"),
+    "missed": ("▲", "bold yellow"),
+    "dead": ("✗", "bold red"),
+    "disabled": ("○", "dim"),
     "cancelled": ("▲", "yellow"),
     "interrupted": ("▲", "yellow"),
     "pending": ("○", "dim"),
@@ -90,6 +96,14 @@ def ago(moment: datetime | None) -> str:
     if moment is None:
         return ""
     return f"{duration((now() - aware(moment)).total_seconds())} ago"
+
+
+def ahead(moment: datetime | None) -> str:
+    """How long until the moment; empty for none."""
+    if moment is None:
+        return ""
+    seconds = (aware(moment) - now()).total_seconds()
+    return f"in {duration(seconds)}" if seconds > 0 else "now"
 
 
 def span(start: datetime | None, end: datetime | None) -> str:

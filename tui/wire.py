@@ -6,13 +6,19 @@ from api.schemas.auth import Tokens, User
 from api.schemas.clusters import Cluster, ClusterItem, Deleted, Node
 from api.schemas.common import Accepted, Page, Problem
 from api.schemas.jobs import Event, EventPage, Job, JobHost, Phase, Retried, SlowestTasks, TimedTask
+from api.schemas.notification_channels import Channel, Delivery, DeliveryQueued
+from api.schemas.plans import Plan, PlanDiff, PlanItem, PlanLine
+from api.schemas.schedules import Schedule, ScheduleRun
 from api.schemas.workers import Worker
 
 __all__ = [
     "Accepted",
+    "Channel",
     "Cluster",
     "ClusterItem",
     "Deleted",
+    "Delivery",
+    "DeliveryQueued",
     "Event",
     "EventPage",
     "Job",
@@ -20,8 +26,14 @@ __all__ = [
     "Node",
     "Page",
     "Phase",
+    "Plan",
+    "PlanDiff",
+    "PlanItem",
+    "PlanLine",
     "Problem",
     "Retried",
+    "Schedule",
+    "ScheduleRun",
     "SlowestTasks",
     "TimedTask",
     "Tokens",

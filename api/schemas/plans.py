@@ -6,7 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from api.schemas.common import Reply
+from engine.domain.plans import Diff as PlanDiff
 from engine.domain.plans import HostPlan, Summary
+from engine.domain.plans import Item as PlanItem
+
+__all__ = ["Plan", "PlanDiff", "PlanItem", "PlanLine"]
 
 
 class PlanLine(Reply):

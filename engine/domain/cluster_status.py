@@ -25,7 +25,9 @@ class EndedRun(msgspec.Struct, frozen=True, kw_only=True):
     status: JobStatus
     hosts: Mapping[str, HostResult]
     at: datetime
+    through: frozenset[str] = frozenset()  # nodes that the run before a retry had brought through
     kubeconfig: bool = False  # the run left a kubeconfig
+    refused: bool = False  # it failed before it changed anything, on purpose
     drift: str | None = (
         None  # of a verify run: what differs from the spec; empty = nothing, None = not found out
     )
@@ -64,7 +66,7 @@ def node_status(current: NodeStatus, name: str, run: EndedRun) -> NodeStatus:
     result = run.hosts.get(name)
     if result is not None and (result.failed or result.unreachable):
         return NodeStatus.FAILED
-    if run.status is JobStatus.SUCCESS and result is not None:
+    if run.status is JobStatus.SUCCESS and (result is not None or name in run.through):
         return NodeStatus.READY if run.job_type is JobType.PROVISION else NodeStatus.PENDING
     # The run ended before this node was through, for a reason that lies elsewhere.
     return NodeStatus.PENDING if current is NodeStatus.PROVISIONING else current
@@ -72,7 +74,7 @@ def node_status(current: NodeStatus, name: str, run: EndedRun) -> NodeStatus:
 
 def conditions(before: Sequence[Condition], run: EndedRun) -> list[Condition]:
     """A cluster's conditions after a run. What it did not look at stays, or is Unknown at first."""
-    if run.job_type is JobType.PLAN:
+    if run.job_type is JobType.PLAN or run.refused:
         return list(before)
     if run.job_type is JobType.VERIFY:
         return _observed(before, [_reachable(run), *_drift(run)])

@@ -16,6 +16,9 @@ import msgspec
 from engine.domain.specs import ClusterSpec
 
 STALE = "plan is stale"  # the reason of a job that refused to apply a plan
+NOT_COMPARED = "plan could not be compared"  # the same, because the nodes could not be looked at
+#: Reasons of jobs that failed before they changed anything: they say nothing about the cluster.
+REFUSALS = frozenset({STALE, NOT_COMPARED})
 _HASH = re.compile(r"[0-9a-f]{64}")
 _TOLD = 8  # differences that a message names
 

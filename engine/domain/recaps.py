@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from engine.domain.events import EventKind, RunEvent
 
 MESSAGE_LIMIT = 2000  # characters of a failure that are kept per host; the event has all of it
+COUNTS = ("ok", "changed", "failed", "unreachable", "skipped", "rescued", "ignored")
 _CONTROLLER = frozenset({"localhost", "127.0.0.1"})
 
 
@@ -50,14 +51,70 @@ def tallies(events: Iterable[RunEvent]) -> dict[str, HostTally]:
     """
     found: dict[str, HostTally] = {}
     for event in events:
-        if event.kind in _APPLY and event.host and event.host not in _CONTROLLER:
-            tally = found.setdefault(event.host, HostTally())
-            _APPLY[event.kind](tally, event)
-            tally.duration_seconds += event.duration_seconds or 0.0
-            tally.phase = event.phase or tally.phase
-            tally.task = event.task or tally.task
-            tally.last_sequence = event.sequence
+        _add(found, event)
     return found
+
+
+class RunRecap:
+    """The recap of a whole run, fed with its events one by one."""
+
+    def __init__(self) -> None:
+        self.hosts: dict[str, HostTally] = {}
+
+    def observe(self, event: RunEvent) -> None:
+        """Take in one event. Ansible's own recap has the last word."""
+        _add(self.hosts, event)
+        if event.kind is EventKind.RECAP:
+            for host, counts in (event.data.get("hosts") or {}).items():
+                if host not in _CONTROLLER:
+                    _correct(self.hosts.setdefault(host, HostTally()), counts)
+
+    def status(self, host: str) -> HostStatus:
+        """How the run, which is over, left a host."""
+        tally = self.hosts.get(host, HostTally())
+        if tally.lost is not None:
+            return HostStatus(tally.lost)
+        if not tally.ok + tally.skipped + tally.failed + tally.unreachable:
+            return HostStatus.PENDING
+        return HostStatus.CHANGED if tally.changed else HostStatus.OK
+
+    def lines(self, hosts: Iterable[str] = ()) -> list[str]:
+        """A table of the hosts, the given ones first, and what lost those that are lost."""
+        names = list(dict.fromkeys([*hosts, *self.hosts]))
+        if not names:
+            return []
+        width = max(len("HOST"), *map(len, names))
+        heads = "".join(f"{name.upper():>{len(name) + 2}}" for name in COUNTS)
+        table = [f"{'HOST':<{width}}  {'STATUS':<11}{heads}  SECONDS"]
+        for name in names:
+            tally = self.hosts.get(name, HostTally())
+            counts = "".join(f"{getattr(tally, count):>{len(count) + 2}}" for count in COUNTS)
+            table.append(f"{name:<{width}}  {self.status(name):<11}{counts}  {tally.duration_seconds:>7.1f}")
+        lost = [(name, self.hosts[name]) for name in names if name in self.hosts and self.hosts[name].lost]
+        return table + [f"{name}: {_failure(tally)}" for name, tally in lost]
+
+
+def _failure(tally: HostTally) -> str:
+    message = tally.failure or f"{tally.lost}"
+    return f'"{tally.failed_task}": {message}' if tally.failed_task else message
+
+
+def _add(found: dict[str, HostTally], event: RunEvent) -> None:
+    if event.kind not in _APPLY or not event.host or event.host in _CONTROLLER:
+        return
+    tally = found.setdefault(event.host, HostTally())
+    _APPLY[event.kind](tally, event)
+    tally.duration_seconds += event.duration_seconds or 0.0
+    tally.phase = event.phase or tally.phase
+    tally.task = event.task or tally.task
+    tally.last_sequence = event.sequence
+
+
+def _correct(tally: HostTally, counts: Mapping[str, int]) -> None:
+    for name in COUNTS:
+        setattr(tally, name, int(counts.get(name) or 0))
+    failed = HostStatus.FAILED.value if tally.failed else None
+    tally.lost = HostStatus.UNREACHABLE.value if tally.unreachable else failed
 
 
 def _ok(tally: HostTally, event: RunEvent) -> None:

@@ -9,6 +9,7 @@ import re
 import subprocess
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import msgspec
 
@@ -78,8 +79,29 @@ def scan_all(
 
 def known_hosts_line(address: str, port: int, pinned: str) -> str:
     """One line of a known_hosts file."""
-    place = address if port == 22 else f"[{address}]:{port}"
-    return f"{place} {pinned}\n"
+    return f"{_known_as(address, port)} {pinned}\n"
+
+
+def known_in(known_hosts: Path, addresses: Mapping[str, tuple[str, int]]) -> dict[str, tuple[str, ...]]:
+    """The keys that a known_hosts file of ours has for nodes (name → address, port); none without the file.
+
+    Lines that a dying writer did not finish are left out.
+    """
+    found: dict[str, list[str]] = {}
+    try:
+        lines = known_hosts.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    except FileNotFoundError:
+        return {}
+    for line in lines:
+        place, _, pinned = line.partition(" ")
+        if pinned.endswith("\n"):
+            found.setdefault(place, []).append(pinned.strip())
+    names = {name: found.get(_known_as(*place)) for name, place in addresses.items()}
+    return {name: tuple(keys) for name, keys in names.items() if keys}
+
+
+def _known_as(address: str, port: int) -> str:
+    return address if port == 22 else f"[{address}]:{port}"
 
 
 def changed_message(node: str, pinned: Iterable[str], complaint: str) -> str | None:

@@ -28,7 +28,7 @@ _LOCAL = frozenset({"localhost", "127.0.0.1"})
 #: In files that were changed by others a secret may stand anywhere; what is named like one is taken for one.
 _NAMED_SECRET = re.compile(
     r"""((?:password|passwd|secret|token|passphrase|private[_-]?key|api[_-]?key|client-key-data|certificate-key)"""
-    r"""[\w-]*["']?[ \t]*[:=][ \t]*)(?![ \t]*$)[^\n]+""",
+    r"""[\w-]*(?:\\?["'])?[ \t]*[:=][ \t]*)(?![ \t]*$)[^\n]+""",
     re.IGNORECASE | re.MULTILINE,
 )
 _URL_PASSWORD = re.compile(r"(://[^/\s:@]+:)[^/\s@]+(?=@)")

@@ -14,12 +14,14 @@ import uuid
 from collections.abc import Callable, Sequence
 
 import asyncpg
+import msgspec
 import structlog
 
 from engine.domain.errors import KeelyardError
 from engine.domain.events import EventKind
 from engine.domain.leases import LeaseTimes
-from engine.execution import remote_cleanup, run_directory, termination
+from engine.domain.specs import ClusterSpec
+from engine.execution import host_keys, remote_cleanup, run_directory, termination
 from engine.processes import job_run, run_lock, spool
 from engine.services import runs, workers
 from engine.services.encryption import Cipher
@@ -132,9 +134,12 @@ async def bury(
     try:
         if here:
             await asyncio.to_thread(termination.reap_local, str(job.id))
-        told, _ = await asyncio.gather(_end_on_nodes(job, cipher), _drain(job))
+        told: list[str] = []
+        learned, _ = await asyncio.gather(_end_on_nodes(job, cipher, told.append), _drain(job))
         await asyncio.to_thread(_remove_directory, job.id)
-        interrupted = await runs.mark_interrupted(job.id, job.attempt, reason, cipher, told)
+        interrupted = await runs.mark_interrupted(
+            job.id, job.attempt, reason, cipher, told=told, host_keys=learned
+        )
         if interrupted:
             _LOG.warning("A run was interrupted.", job_id=str(job.id))
         _forget(job.id)
@@ -165,24 +170,40 @@ async def _show_life(job: records.Job, times: LeaseTimes) -> None:
             await runs.renew(job.id, job.attempt)
 
 
-async def _end_on_nodes(job: records.Job, cipher: Cipher) -> list[str]:
-    """What the sweep of the nodes had to say."""
-    told: list[str] = []
+async def _end_on_nodes(
+    job: records.Job, cipher: Cipher, say: Callable[[str], None]
+) -> dict[str, tuple[str, ...]]:
+    """Sweep the nodes; returns the host keys that the run had learned and could not tell any more."""
     try:
         site = await runs.site(job, cipher)
     except KeelyardError as error:
-        return [f"The nodes could not be looked at: {error}"]
+        say(f"The nodes could not be looked at: {error}")
+        return {}
+    learned = _learned(job, site.spec)
+    spec = msgspec.structs.replace(
+        site.spec,
+        nodes=tuple(
+            msgspec.structs.replace(node, host_keys=learned.get(node.name, node.host_keys))
+            for node in site.spec.nodes
+        ),
+    )
     orders = remote_cleanup.Orders(run_ids=[str(job.id)], wait_seconds=SPARED_SECONDS, afterwards=AFTERWARDS)
 
     def sweep() -> None:
         with run_directory.kept(f"sweep-{job.id}") as directory:
-            job_run.end_on_nodes(directory, site.spec, site.secrets, orders, told.append)
+            job_run.end_on_nodes(directory, spec, site.secrets, orders, say)
 
     try:
         await asyncio.to_thread(sweep)
     except (KeelyardError, OSError) as error:
-        told.append(f"The nodes could not be looked at: {error}")
-    return told
+        say(f"The nodes could not be looked at: {error}")
+    return learned
+
+
+def _learned(job: records.Job, spec: ClusterSpec) -> dict[str, tuple[str, ...]]:
+    """Keys in the dead run's directory of nodes that had none before: trusted once, pinned from then on."""
+    new = {node.name: (node.ip_address, node.ssh_port) for node in spec.nodes if not node.host_keys}
+    return host_keys.known_in(run_directory.path_of(str(job.id)) / "known_hosts", new)
 
 
 async def _drain(job: records.Job) -> None:

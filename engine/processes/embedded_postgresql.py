@@ -104,6 +104,14 @@ def running(home: Path | None = None) -> bool:
     return _postmaster(instance(home)) is not None
 
 
+def revive(home: Path | None = None) -> bool:
+    """Start the server of this home again if it was killed; whether it was. Raises as `ensure_running`."""
+    if running(home):
+        return False
+    ensure_running(home)
+    return True
+
+
 def stop(home: Path | None = None) -> None:
     """Stop the server of this home if it runs: connections are closed, everything committed is on disk."""
     place = instance(home)

@@ -115,10 +115,11 @@ class JobRun:
             request = self._request(directory, check=True)
             outcome = runner.execute(request, on_event=self._narrate, cancelled=self._cancelled)
             now = self._document(outcome)
-            result = _result(outcome, None)
         if outcome.status is not runner.RunStatus.SUCCESS or now is None:
             message = f"The nodes could not be compared with the plan; nothing was changed. {outcome.failure}"
-            return msgspec.structs.replace(result, message=message, phases={})
+            status = _STATUS[outcome.status]
+            status = JobStatus.FAILED if status is JobStatus.SUCCESS else status
+            return RunResult(status=status, reason=plans.NOT_COMPARED, message=message)
         if plans.plan_hash(now) != plans.plan_hash(planned):
             message = plans.stale_message(planned, now)
             return RunResult(status=JobStatus.FAILED, reason=plans.STALE, message=message)

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -71,8 +71,12 @@ def execute(
     forks: int | None = None,
     check: bool = False,
     output: Path | None = None,
+    watch: Callable[[RunEvent], None] | None = None,
 ) -> RunOutcome:
-    """Run a playbook, telling progress on stderr; results go to `output`. Ctrl-C ends the run cleanly."""
+    """Run a playbook, telling progress on stderr; results go to `output`. Ctrl-C ends the run cleanly.
+
+    `watch` is told every event too.
+    """
     run_id = str(uuid.uuid4())
     with run_directory.kept(run_id) as directory:
         request = RunRequest(
@@ -92,7 +96,7 @@ def execute(
             host_keys=inventory.host_keys(loaded.spec),
             check=check,
         )
-        outcome = _cancellable(request)
+        outcome = _cancellable(request, watch)
         # A look at a machine does not make it the recorded one.
         machines = {} if check else known_nodes.machine_ids(outcome.outputs)
         known_nodes.remember(loaded.spec.id, outcome.host_keys, machines)
@@ -118,10 +122,16 @@ def _secrets(file: spec_file.SpecFile, access: Access) -> SshSecrets:
     return secrets
 
 
-def _cancellable(request: RunRequest) -> RunOutcome:
+def _cancellable(request: RunRequest, watch: Callable[[RunEvent], None] | None) -> RunOutcome:
     cancelled = threading.Event()
+
+    def tell(event: RunEvent) -> None:
+        _narrate(event)
+        if watch is not None:
+            watch(event)
+
     with _signals(cancelled):
-        return runner.execute(request, on_event=_narrate, cancelled=cancelled)
+        return runner.execute(request, on_event=tell, cancelled=cancelled)
 
 
 @contextmanager

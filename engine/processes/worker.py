@@ -267,6 +267,5 @@ class Worker:
             await asyncio.Event().wait()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            if not await asyncio.to_thread(embedded_postgresql.running):
+            if await asyncio.to_thread(embedded_postgresql.revive):
                 _LOG.warning("The embedded PostgreSQL was gone; it is started again.")
-                await asyncio.to_thread(embedded_postgresql.ensure_running)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from engine import content
@@ -56,6 +56,13 @@ async def select(job: records.Job, wanted: str | Sequence[str], finished: frozen
         )
         raise InvalidSpec([FieldProblem("hosts", problem)])
     return selection
+
+
+def through(job: records.Job, worked_on: Collection[str], names: Sequence[str]) -> frozenset[str]:
+    """Nodes that a retry was not made for because the job before it had brought them through."""
+    if job.retry_hosts == retries.ALL:
+        return frozenset()
+    return frozenset(names) - set(worked_on) - set(job.left_out)
 
 
 async def _hosts(job: records.Job, members: Sequence[records.Node]) -> dict[str, HostStatus]:

@@ -107,7 +107,7 @@ async def claim(job_id: uuid.UUID, worker: str) -> int | None:
                 return None
             job = await _job(job_id)
             if job.type is JobType.PROVISION:
-                await _nodes_begin(job.cluster_id)
+                await _nodes_begin(job)
             await derive_status(job.cluster_id)
             return attempt
     except asyncpg.UniqueViolationError:  # another job of the cluster was claimed in the same moment
@@ -212,14 +212,20 @@ async def finish(
 
 
 async def mark_interrupted(
-    job_id: uuid.UUID, attempt: int, reason: str, cipher: Cipher, told: Sequence[str] = ()
+    job_id: uuid.UUID,
+    attempt: int,
+    reason: str,
+    cipher: Cipher,
+    *,
+    told: Sequence[str] = (),
+    host_keys: Mapping[str, tuple[str, ...]] = {},
 ) -> bool:
-    """Bury a run whose supervisor is proven dead: what is `told` about it and its last event, its status, the
-    cluster's next job.
+    """Bury a run whose supervisor is proven dead: what is `told` about it, the host keys it had learned, its
+    last event, its status, the cluster's next job.
 
     Returns False when it had ended by itself.
     """
-    result = RunResult(status=JobStatus.INTERRUPTED, reason=reason)
+    result = RunResult(status=JobStatus.INTERRUPTED, reason=reason, host_keys=host_keys)
     async with database.transaction():
         job = await jobs.get(job_id, lock=True)
         if job is None or job.attempt != attempt or job.status is not JobStatus.RUNNING:
@@ -260,7 +266,7 @@ async def derive_status(cluster_id: uuid.UUID) -> ClusterStatus:
         raise NotFound(f"There is no cluster {cluster_id}.")
     active = [job for job in await jobs.active_of_cluster(cluster_id) if job.type not in READ_ONLY_JOBS]
     active.sort(key=lambda job: job.status is not JobStatus.RUNNING)
-    last = await jobs.last_ended(cluster_id, leaving_out=READ_ONLY_JOBS)
+    last = await jobs.last_ended(cluster_id, leaving_out=READ_ONLY_JOBS, not_because=plans.REFUSALS)
     status = cluster_status.derive(
         deleted=cluster.deleted_at is not None,
         provisioned=cluster.kubeconfig_encrypted is not None,
@@ -302,12 +308,15 @@ async def _end(job: records.Job, result: RunResult, cipher: Cipher) -> None:
 async def _keep_observations(job: records.Job, result: RunResult, cipher: Cipher) -> None:
     cluster = await clusters.get(job.cluster_id, lock=True)
     assert cluster is not None
+    members = await nodes.of_cluster(cluster.id)
     run = EndedRun(
+        through=retries.through(job, result.hosts, [node.name for node in members]),
         job_type=job.type,
         status=result.status,
         hosts=result.hosts,
         at=records.now(),
         kubeconfig=result.kubeconfig is not None,
+        refused=result.reason in plans.REFUSALS,
         drift=plans.drift_message(result.plan) if result.plan is not None else None,
     )
     removed = job.type is JobType.DEPROVISION and result.status is JobStatus.SUCCESS
@@ -317,7 +326,7 @@ async def _keep_observations(job: records.Job, result: RunResult, cipher: Cipher
     elif result.kubeconfig is not None and job.type not in READ_ONLY_JOBS:
         changes["kubeconfig_encrypted"] = cipher.encrypt(result.kubeconfig)
     await clusters.update(cluster.id, **changes)
-    for node in await nodes.of_cluster(cluster.id):
+    for node in members:
         await _keep_node(node, run, result, removed=removed)
     if removed and job.deletes_cluster:
         await nodes.set_status(cluster.id, NodeStatus.REMOVED)
@@ -342,9 +351,11 @@ async def _keep_node(node: records.Node, run: EndedRun, result: RunResult, *, re
     await nodes.update(node.id, **changes)
 
 
-async def _nodes_begin(cluster_id: uuid.UUID) -> None:
-    for node in await nodes.of_cluster(cluster_id):
-        if node.status in (NodeStatus.PENDING, NodeStatus.FAILED):
+async def _nodes_begin(job: records.Job) -> None:
+    worked_on = {view.host for view in await job_hosts.of_job(job.id)}
+    for node in await nodes.of_cluster(job.cluster_id):
+        concerned = not worked_on or node.name in worked_on
+        if concerned and node.status in (NodeStatus.PENDING, NodeStatus.FAILED):
             await nodes.update(node.id, status=NodeStatus.PROVISIONING)
 
 

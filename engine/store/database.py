@@ -22,6 +22,15 @@ class DatabaseUnavailable(ServiceUnavailable):
     """The server was not there when it was asked, or went away before it answered."""
 
 
+#: A process that is frozen in the middle of a transaction, or a host that vanished, keeps no lock for long.
+_GONE_CLIENTS = {
+    "idle_in_transaction_session_timeout": "30s",
+    "tcp_keepalives_idle": "30",
+    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_count": "3",
+}
+
+
 class _Engine(PostgresEngine):
     """Piccolo's engine without its habit of connecting when it is made."""
 
@@ -96,7 +105,7 @@ async def close() -> None:
 
 def connection_arguments(url: str, *, role: str | None = RUNTIME_ROLE) -> dict[str, Any]:
     """Arguments of `asyncpg.connect` for a connection outside the pool (COPY, LISTEN)."""
-    settings = {"application_name": "keelyard", "timezone": "UTC"}
+    settings = {"application_name": "keelyard", "timezone": "UTC", **_GONE_CLIENTS}
     if role is not None:
         settings["role"] = role
     return {"dsn": url, "server_settings": settings, "timeout": 15}

@@ -9,12 +9,11 @@ from typing import Any
 import msgspec
 
 from engine.domain.events import EventKind, RunEvent
-from engine.domain.recaps import HostStatus, HostTally, tallies
+from engine.domain.recaps import COUNTS, HostStatus, HostTally, tallies
 from engine.store import database, records, rows
 
 SLOWEST = 10  # kept per phase
 
-_COUNTS = ("ok", "changed", "failed", "unreachable", "skipped", "rescued", "ignored")
 #: A host's status is derived, so that it is right however its job ended.
 _STATUS = """
     CASE WHEN job_host.lost IS NOT NULL THEN job_host.lost
@@ -23,7 +22,7 @@ _STATUS = """
          WHEN job_host.changed > 0 THEN 'changed' ELSE 'ok' END"""
 _VIEW = f"""
     SELECT job_host.host, {_STATUS} AS status, job_host.because,
-        {", ".join(f"job_host.{name}" for name in _COUNTS)}, job_host.duration_seconds, job_host.phase,
+        {", ".join(f"job_host.{name}" for name in COUNTS)}, job_host.duration_seconds, job_host.phase,
         job_host.task, CASE WHEN job_host.lost IS NOT NULL THEN job_host.failure END AS failure,
         CASE WHEN job_host.lost IS NOT NULL THEN job_host.failed_task END AS failed_task,
         job_host.last_sequence
@@ -76,7 +75,7 @@ async def count(job_id: uuid.UUID, fresh: Sequence[RunEvent]) -> None:
 async def _add_up(job_id: uuid.UUID, found: Mapping[str, HostTally]) -> None:
     tallied = list(found.values())
     columns: list[Sequence[Any]] = [[rows.storable(host) for host in found]]
-    columns += [[getattr(tally, name) for tally in tallied] for name in _COUNTS]
+    columns += [[getattr(tally, name) for tally in tallied] for name in COUNTS]
     columns += [
         [tally.duration_seconds for tally in tallied],
         [tally.lost for tally in tallied],
@@ -88,7 +87,7 @@ async def _add_up(job_id: uuid.UUID, found: Mapping[str, HostTally]) -> None:
     ]
     names = (
         "host",
-        *_COUNTS,
+        *COUNTS,
         "duration_seconds",
         "lost",
         "phase",
@@ -97,9 +96,9 @@ async def _add_up(job_id: uuid.UUID, found: Mapping[str, HostTally]) -> None:
         "failed_task",
         "last_sequence",
     )
-    kinds = ["text", *["integer"] * len(_COUNTS), "double precision", *["text"] * 5, "bigint"]
+    kinds = ["text", *["integer"] * len(COUNTS), "double precision", *["text"] * 5, "bigint"]
     given = ", ".join(f"${place}::{kind}[]" for place, kind in enumerate(kinds, start=2))
-    sums = ", ".join(f"{name} = job_host.{name} + excluded.{name}" for name in (*_COUNTS, "duration_seconds"))
+    sums = ", ".join(f"{name} = job_host.{name} + excluded.{name}" for name in (*COUNTS, "duration_seconds"))
     # What lost a host stays, until something else loses it after it had answered again.
     kept = "job_host.lost IS NOT NULL OR excluded.failure IS NULL"
     sql = f"""
@@ -119,20 +118,20 @@ async def _correct(job_id: uuid.UUID, recap: RunEvent) -> None:
     """Ansible's own statistics know what was rescued and what was ignored; they have the last word."""
     hosts = recap.data.get("hosts")
     told = {host: counts for host, counts in (hosts or {}).items() if isinstance(counts, dict)}
-    columns = [[int(counts.get(name) or 0) for counts in told.values()] for name in _COUNTS]
-    given = ", ".join(f"${place}::integer[]" for place in range(4, 4 + len(_COUNTS)))
-    sets = ", ".join(f"{name} = given.{name}" for name in _COUNTS)
+    columns = [[int(counts.get(name) or 0) for counts in told.values()] for name in COUNTS]
+    given = ", ".join(f"${place}::integer[]" for place in range(4, 4 + len(COUNTS)))
+    sets = ", ".join(f"{name} = given.{name}" for name in COUNTS)
     sql = f"""
         UPDATE job_host SET {sets}, last_sequence = $3,
             lost = CASE WHEN given.unreachable > 0 THEN 'unreachable'
                         WHEN given.failed > 0 THEN 'failed' END
-        FROM unnest($2::text[], {given}) AS given (host, {", ".join(_COUNTS)})
+        FROM unnest($2::text[], {given}) AS given (host, {", ".join(COUNTS)})
         WHERE job_host.job_id = $1 AND job_host.host = given.host"""
     await database.fetch(sql, job_id, [rows.storable(host) for host in told], recap.sequence, *columns)
 
 
 async def _keep_slowest(job_id: uuid.UUID, fresh: Iterable[RunEvent]) -> None:
-    """Of every phase the few slowest tasks so far: what a batch adds beyond them goes again at once."""
+    """Of every phase the few slowest tasks so far: others are not written, and what is overtaken goes."""
     phases: dict[str, list[tuple[float, RunEvent]]] = {}
     for event in fresh:
         if event.host and event.task and event.duration_seconds:
@@ -146,10 +145,13 @@ async def _keep_slowest(job_id: uuid.UUID, fresh: Iterable[RunEvent]) -> None:
     ]
     sql = """
         INSERT INTO slow_task (job_id, sequence, phase, task, role, host, seconds)
-        SELECT $1, * FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
-            $7::double precision[])
-        ON CONFLICT (job_id, sequence) DO NOTHING"""
-    await database.fetch(
+        SELECT $1, given.* FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
+            $7::double precision[]) AS given (sequence, phase, task, role, host, seconds)
+        WHERE given.seconds > coalesce((
+            SELECT kept.seconds FROM slow_task AS kept WHERE kept.job_id = $1 AND kept.phase = given.phase
+            ORDER BY kept.seconds DESC, kept.sequence OFFSET $8 LIMIT 1), 0)
+        ON CONFLICT (job_id, sequence) DO NOTHING RETURNING phase"""
+    written = await database.fetch(
         sql,
         job_id,
         [event.sequence for event in slowest],
@@ -158,14 +160,17 @@ async def _keep_slowest(job_id: uuid.UUID, fresh: Iterable[RunEvent]) -> None:
         [rows.storable(event.role) for event in slowest],
         [rows.storable(event.host) for event in slowest],
         [event.duration_seconds for event in slowest],
+        SLOWEST - 1,
     )
+    if not written:
+        return
     sql = """
         DELETE FROM slow_task WHERE id IN (
             SELECT id FROM (
                 SELECT id, row_number() OVER (PARTITION BY phase ORDER BY seconds DESC, sequence) AS place
                 FROM slow_task WHERE job_id = $1 AND phase = ANY($2::text[])) AS placed
             WHERE place > $3)"""
-    await database.fetch(sql, job_id, [rows.storable(phase) for phase in phases], SLOWEST)
+    await database.fetch(sql, job_id, list({row["phase"] for row in written}), SLOWEST)
 
 
 async def page(

@@ -89,12 +89,16 @@ async def latest_of_cluster(
     return await rows.one(records.Job, sql, cluster_id, [each.value for each in leaving_out])
 
 
-async def last_ended(cluster_id: uuid.UUID, *, leaving_out: Collection[JobType] = ()) -> records.Job | None:
-    """The last job of a cluster that had started and has ended, of any type but those left out."""
+async def last_ended(
+    cluster_id: uuid.UUID, *, leaving_out: Collection[JobType] = (), not_because: Collection[str] = ()
+) -> records.Job | None:
+    """The last job of a cluster that had started and has ended, of any type and reason but those left out."""
     sql = """
         SELECT * FROM job WHERE cluster_id = $1 AND started_at IS NOT NULL AND finished_at IS NOT NULL
-        AND type <> ALL($2::text[]) ORDER BY finished_at DESC, id DESC LIMIT 1"""
-    return await rows.one(records.Job, sql, cluster_id, [each.value for each in leaving_out])
+        AND type <> ALL($2::text[]) AND coalesce(reason, '') <> ALL($3::text[])
+        ORDER BY finished_at DESC, id DESC LIMIT 1"""
+    types = [each.value for each in leaving_out]
+    return await rows.one(records.Job, sql, cluster_id, types, list(not_because))
 
 
 async def counts() -> dict[str, int]:
@@ -135,7 +139,9 @@ async def give_back(seen: records.Job) -> records.Job | None:
     sql = """
         UPDATE job SET status = 'queued', attempt = attempt + 1, worker = NULL, started_at = NULL,
                lease_until = NULL
-        WHERE id = $1 AND attempt = $2 AND status = 'running' AND supervisor_pid IS NULL RETURNING *"""
+        WHERE id = (SELECT id FROM job WHERE id = $1 AND attempt = $2 AND status = 'running'
+                    AND supervisor_pid IS NULL FOR UPDATE SKIP LOCKED)
+        RETURNING *"""
     return await rows.one(records.Job, sql, seen.id, seen.attempt)
 
 
@@ -150,12 +156,14 @@ async def renew_lease(job_id: uuid.UUID, attempt: int) -> records.Job | None:
 async def take_over(seen: records.Job, worker: str) -> records.Job | None:
     """Take a running job from a worker that seems dead; None when it has shown life since it was `seen`.
 
-    From here on everything its old supervisor still says is fenced.
+    From here on everything its old supervisor still says is fenced. None too while a transaction of the dead
+    one still holds the row: the server ends it soon (`database.connection_arguments`), and nobody waits here.
     """
     sql = """
         UPDATE job SET attempt = attempt + 1, worker = $4,
                lease_until = now() + make_interval(secs => lease_seconds)
-        WHERE id = $1 AND attempt = $2 AND lease_until IS NOT DISTINCT FROM $3 AND status = 'running'
+        WHERE id = (SELECT id FROM job WHERE id = $1 AND attempt = $2 AND status = 'running'
+                    AND lease_until IS NOT DISTINCT FROM $3 FOR UPDATE SKIP LOCKED)
         RETURNING *"""
     return await rows.one(records.Job, sql, seen.id, seen.attempt, seen.lease_until, worker)
 

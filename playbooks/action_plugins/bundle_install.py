@@ -65,7 +65,7 @@ def pack(bundle, sources, workspace):
 class ActionModule(ActionBase):
     """Compares, sends and installs."""
 
-    TRANSFERS_FILES = True
+    TRANSFERS_FILES = False  # a directory on the node is made only when something is sent
     _VALID_ARGS = frozenset({"bundle", "digest", "files", "archives", "workspace"})
 
     def run(self, tmp=None, task_vars=None):

@@ -21,6 +21,7 @@ from tests.bench import figures
 
 BENCHES = {
     "list_requests": "API list requests per second against FastAPI + SQLAlchemy + uvicorn",
+    "launch": "start of a job with 1, 20 and 200 queued, hand-over of room, memory of a run",
     "engine_run": "an engine run against bare ansible-playbook",
     "events": "POST to first task event, and from an event to a client of the stream",
     "provisioning": "provisioning and its re-run against a plain shell script",

@@ -184,6 +184,28 @@ async def test_nodes_that_were_left_out_can_be_worked_on_after_a_retry_that_succ
     assert reasons["worker-01"] == "left out of the retry before"
 
 
+async def test_a_retry_on_some_nodes_leaves_every_node_with_the_status_it_has(api: Api) -> None:
+    client, path = await failed(api)
+
+    async def nodes() -> dict[str, str]:
+        found = await json_of(client, "/api/v1/clusters/yard-1/nodes")
+        return {node["name"]: node["status"] for node in found["data"]}
+
+    async def succeed(job_id: str, host: str) -> None:
+        run = Run(job_id, api.cipher)
+        await run.claim()
+        await run.finish(JobStatus.SUCCESS, hosts={host: HostResult()}, kubeconfig="apiVersion: v1\n")
+
+    first = await client.post(f"{path}/retry", json={"hosts": ["control-01"]})
+    await succeed(first.json()["job_id"], "control-01")
+    partly = await nodes()
+    second = await client.post(f"/api/v1/jobs/{first.json()['job_id']}/retry", json={"hosts": ["worker-01"]})
+    await succeed(second.json()["job_id"], "worker-01")
+
+    assert partly == {"control-01": "ready", "worker-01": "failed"}
+    assert await nodes() == {"control-01": "ready", "worker-01": "ready"}
+
+
 async def test_a_deprovision_leaves_no_unfinished_node_behind(api: Api) -> None:
     client, run, _, _ = await begun(api)
     await run.finish(JobStatus.SUCCESS, kubeconfig="apiVersion: v1\n")

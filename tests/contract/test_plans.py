@@ -226,3 +226,27 @@ async def test_only_the_newest_plans_of_a_cluster_are_kept(api: Api, monkeypatch
 
     listed = (await admin.get("/api/v1/clusters/yard-1/plans")).json()
     assert [line["job_id"] for line in listed["data"]] == [made[2], made[1]]
+
+
+@pytest.mark.parametrize("reason", sorted(plans.REFUSALS))
+async def test_a_plan_that_was_refused_says_nothing_about_the_cluster(api: Api, reason: str) -> None:
+    admin = await api.admin()
+    created = (await admin.post("/api/v1/clusters", json=cluster_body())).json()
+    provision = Run(created["job"]["id"], api.cipher)
+    await provision.claim()
+    await provision.finish(JobStatus.SUCCESS, kubeconfig="apiVersion: v1\n")
+    before = (await admin.get("/api/v1/clusters/yard-1")).json()
+    job_id = await planned(api, admin)
+    plan_hash = (await admin.get(f"/api/v1/jobs/{job_id}/plan")).json()["hash"]
+
+    asked = (await admin.post("/api/v1/clusters/yard-1/provision", json={"plan_hash": plan_hash})).json()
+    refused = Run(asked["job_id"], api.cipher)
+    await refused.claim()
+    await refused.finish(JobStatus.FAILED, reason=reason, message="control-01: something changed")
+
+    after = (await admin.get("/api/v1/clusters/yard-1")).json()
+    assert (after["status"], after["conditions"]) == ("running", before["conditions"])
+    retry = (await admin.post(f"/api/v1/jobs/{asked['job_id']}/retry")).json()
+    again = Run(retry["job_id"], api.cipher)
+    await again.claim()
+    assert (await runs.load(again.job_id, again.attempt, api.cipher)).plan is not None

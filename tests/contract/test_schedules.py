@@ -50,7 +50,7 @@ def body(**changes: Any) -> dict[str, Any]:
         "name": "nightly",
         "cluster_id": "yard-1",
         "job_type": "provision",
-        "cron": "0 2 * * *",
+        "cron": "0 12 * * *",
         "time_zone": "Europe/Berlin",
     } | changes
 
@@ -77,7 +77,7 @@ async def test_a_schedule_is_made_shown_changed_and_deleted(api: Api) -> None:
     assert schedule["preview"][0]["utc"] == schedule["next_run"]
     first = schedule["preview"][0]
     assert datetime.fromisoformat(first["local"]) == datetime.fromisoformat(first["utc"])
-    assert first["local"][11:19] == "02:00:00"
+    assert first["local"][11:19] == "12:00:00"
     listed = (await client.get("/api/v1/schedules", params={"cluster_id": "yard-1"})).json()
     assert (listed["total"], listed["data"]) == (1, [schedule])
 
@@ -162,7 +162,9 @@ async def test_run_now_queues_one_job_that_names_its_schedule(api: Api) -> None:
 
 async def test_due_and_missed_times_are_shown_and_can_be_filtered(api: Api) -> None:
     client = await prepared(api)
-    schedule = (await client.post("/api/v1/schedules", json=body(missed_run_policy="run_once"))).json()
+    schedule = (
+        await client.post("/api/v1/schedules", json=body(missed_run_policy="run_once", time_zone="UTC"))
+    ).json()
     await database.fetch("UPDATE schedule SET next_run_at = next_run_at - interval '10 days'")
 
     assert await schedule_firing.fire_next()

@@ -48,7 +48,7 @@ def test_workers_are_listed(keelyard) -> None:
     line = keelyard("list").stdout
 
     assert (row["name"], row["state"], row["forks"], row["forks_used"]) == ("alpha", "ready", 8, 2)
-    assert line.startswith("alpha  ready  jobs 1  forks 2/8  memory 400/4096 MB")
+    assert line.startswith("alpha  ready  jobs 1  forks 2/8  memory 350/4096 MB")
 
 
 def test_a_drain_waits_for_the_last_job_only_when_asked(keelyard, database_url: str) -> None:

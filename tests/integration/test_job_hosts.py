@@ -6,14 +6,17 @@ import uuid
 
 from engine.domain.estimates import Basis
 from engine.domain.events import EventKind
+from engine.domain.permissions import Principal
 from engine.domain.recaps import HostStatus
-from engine.domain.statuses import JobStatus, PhaseStatus
+from engine.domain.statuses import JobStatus, PhaseStatus, Role
 from engine.services import job_queue, runs
+from engine.services import jobs as jobs_service
 from engine.services.identity import Caller
-from engine.store import database, job_hosts, job_views, jobs
+from engine.store import database, events, job_hosts, job_views, jobs
 from tests.integration import factories
 from tests.integration.factories import CIPHER
 from tests.integration.test_runs import told
+from tests.integration.workplace import QUICK, ended, started_task, supervisor_of
 
 PHASES = [("prepare", "Prepare"), ("join", "Join")]
 
@@ -59,11 +62,11 @@ async def test_every_node_of_the_cluster_waits_at_first(store):
 
 async def test_hosts_are_counted_with_their_events_however_these_are_sent(store):
     _, job, attempt = await begun()
-    events = story()
-    await runs.append(job.id, attempt, events[:2])
-    await runs.append(job.id, attempt, events[:4])  # the answer to the first was lost
-    await runs.append(job.id, attempt, events)
-    await runs.append(job.id, attempt, events)
+    whole = story()
+    await runs.append(job.id, attempt, whole[:2])
+    await runs.append(job.id, attempt, whole[:4])  # the answer to the first was lost
+    await runs.append(job.id, attempt, whole)
+    await runs.append(job.id, attempt, whole)
 
     found = await recap(job.id)
 
@@ -136,7 +139,7 @@ async def test_a_host_that_answers_again_is_not_lost(store):
 
 async def test_of_many_tasks_the_slowest_of_each_phase_are_kept(store):
     _, job, attempt = await begun()
-    events = [
+    timed = [
         told(
             number,
             EventKind.HOST_OK,
@@ -148,13 +151,13 @@ async def test_of_many_tasks_the_slowest_of_each_phase_are_kept(store):
         for number in range(1, 1001)
     ]
     for start in range(0, 1000, 250):
-        await runs.append(job.id, attempt, events[start : start + 250])
-    await runs.append(job.id, attempt, events[900:])
+        await runs.append(job.id, attempt, timed[start : start + 250])
+    await runs.append(job.id, attempt, timed[900:])
 
     kept = await job_hosts.slowest(job.id)
 
     for slug in ("prepare", "join"):
-        expected = sorted((e for e in events if e.phase == slug), key=lambda e: -e.duration_seconds)[:10]
+        expected = sorted((e for e in timed if e.phase == slug), key=lambda e: -e.duration_seconds)[:10]
         assert [task.sequence for task in kept if task.phase == slug] == [e.sequence for e in expected]
     assert len(kept) == 20
 
@@ -194,3 +197,69 @@ async def test_a_retry_goes_on_where_what_was_left_out_stopped(store):
     _, third, attempt = await begun(cluster, retry_of=second.id)
 
     assert (await runs.load(third.id, attempt, CIPHER)).finished_phases == frozenset()
+
+
+STUBBORN = """ansible.builtin.command: test -e {gate}
+      when: inventory_hostname == 'worker-1'"""
+WAIT = """ansible.builtin.command: sleep 600
+      when: inventory_hostname == 'worker-2'"""
+THREE = ("cp-1", "worker-1", "worker-2")
+
+
+async def test_a_retry_works_on_the_nodes_that_failed_and_on_no_others(store, workplace, monkeypatch):
+    """A real run: Ansible's own counts are the job's, and the retry leaves alone what is done."""
+    monkeypatch.setenv("KEELYARD_CONTENT", str(workplace.content))
+    gate = workplace.home / "gate"
+    workplace.playbook(first=QUICK, second=STUBBORN.format(gate=gate), third=QUICK)
+    cluster = await factories.cluster(node_names=THREE)
+    workplace.start_worker()
+    async with database.transaction():
+        job = await job_queue.put(cluster, runs.JobType.PROVISION, Caller())
+    failed = await ended(job.id)
+    gate.touch()
+
+    retried = await jobs_service.retry(failed.id, "failed", _operator())
+    done = await ended(retried.job.id)
+
+    before, after = await recap(failed.id), await recap(done.id)
+    assert {host: view.status for host, view in before.items()} == {
+        "cp-1": HostStatus.OK,
+        "worker-1": HostStatus.FAILED,
+        "worker-2": HostStatus.OK,
+    }
+    assert (before["cp-1"].ok, before["cp-1"].skipped, before["worker-1"].failed) == (2, 1, 1)
+    assert before["worker-1"].failed_task == "Do second"
+    assert before["cp-1"].duration_seconds > 0
+    assert [(choice.host, choice.because) for choice in retried.hosts] == [("worker-1", "failed")]
+    assert done.status is JobStatus.SUCCESS, done
+    assert list(after) == ["worker-1"]
+    assert (after["worker-1"].status, after["worker-1"].ok) == (HostStatus.CHANGED, 2)
+    log = await events.read(done.id)
+    assert {event.host for event in log if event.host} == {"worker-1"}
+
+
+async def test_after_a_killed_supervisor_the_recap_says_who_is_not_done(store, workplace, monkeypatch):
+    """Nobody was lost, and yet nobody came through: the retry works on all of them."""
+    monkeypatch.setenv("KEELYARD_CONTENT", str(workplace.content))
+    workplace.playbook(first=QUICK, second=WAIT)
+    cluster = await factories.cluster(node_names=THREE)
+    workplace.start_worker()
+    async with database.transaction():
+        job = await job_queue.put(cluster, runs.JobType.PROVISION, Caller())
+    await started_task(job.id, "Do second")
+
+    (await supervisor_of(job.id)).kill()
+    interrupted = await ended(job.id)
+    workplace.playbook(first=QUICK, second=QUICK)
+    retried = await jobs_service.retry(interrupted.id, "failed", _operator())
+
+    assert interrupted.status is JobStatus.INTERRUPTED
+    assert {view.status for view in (await recap(job.id)).values()} == {HostStatus.OK}
+    assert {choice.because for choice in retried.hosts} == {"did not come through “Second”"}
+    assert len(retried.hosts) == 3
+    assert (await ended(retried.job.id)).status is JobStatus.SUCCESS
+
+
+def _operator() -> Caller:
+    roles = frozenset({Role.OPERATOR})
+    return Caller(principal=Principal(account_id=str(uuid.uuid4()), email="o@example.com", roles=roles))

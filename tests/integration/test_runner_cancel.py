@@ -15,15 +15,17 @@ import pytest
 
 from engine.domain.events import EventKind
 from engine.domain.statuses import PhaseStatus
-from engine.execution import run_directory, termination
+from engine.execution import pulse, run_directory, termination
 from engine.execution.runner import RunStatus
 from tests.integration.runner_support import Running
 
 OWNER = """
 import sys, threading
 from pathlib import Path
-from engine.execution import runner
+from engine.execution import runner, termination
 from tests.integration import runner_support
+if "no-namespaces" in sys.argv:
+    termination.namespaces_allowed = lambda: False
 directory = Path(sys.argv[1])
 runner.execute(
     runner_support.request("long.yml", directory),
@@ -89,18 +91,22 @@ def test_without_namespaces_cancel_leaves_nothing_either(
     assert run.left_over() == []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs PID namespaces")
-def test_when_the_owner_is_killed_everything_ends_with_it() -> None:
+@pytest.mark.parametrize("how", ["namespaces", "no-namespaces"])
+def test_when_the_owner_is_killed_everything_ends_with_it(how: str) -> None:
+    if how == "namespaces" and not termination.namespaces_allowed():
+        pytest.skip("PID namespaces are not allowed here")
     run_id = f"test-{uuid.uuid4()}"
     directory = run_directory.make(run_id)
     owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(directory)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        [sys.executable, "-c", OWNER, str(directory), how],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parents[2],
     )
     try:
         wait_until(lambda: any(process.name() == "sleep" for process in termination.processes(run_id)))
         owner.send_signal(signal.SIGKILL)
         owner.wait()
-        wait_until(lambda: not termination.processes(run_id), seconds=2)
+        wait_until(lambda: not termination.processes(run_id))
     finally:
         owner.kill()
         owner.wait()
@@ -108,6 +114,30 @@ def test_when_the_owner_is_killed_everything_ends_with_it() -> None:
         owner.stdout.close()
         termination.reap_local(run_id)
         run_directory.remove(directory)
+
+
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_a_run_whose_owner_falls_silent_is_killed(namespaces: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if namespaces and not termination.namespaces_allowed():
+        pytest.skip("PID namespaces are not allowed here")
+    monkeypatch.setattr(termination, "namespaces_allowed", lambda: namespaces)
+    owner = pulse.Pulse()
+    owner.until(pulse.now() + 3600)
+    run = Running("long.yml", pulse=owner)
+    wait_until(lambda: len(sleepers(run)) == 2)
+    owner.until(pulse.now() + 0.5)
+    outcome = run.finish()
+    assert outcome.status is RunStatus.EXPIRED
+    assert outcome.phases == {"wait": PhaseStatus.FAILED}
+    assert run.left_over() == []
+
+
+def test_a_run_that_has_no_time_left_never_starts() -> None:
+    late = pulse.Pulse()
+    late.until(pulse.now() - 1)
+    run = Running("long.yml", pulse=late)
+    assert run.finish().status is RunStatus.EXPIRED
+    assert not [event for event in run.events if event.kind is EventKind.TASK_STARTED]
 
 
 def test_recovery_kills_what_a_dead_owner_left() -> None:

@@ -17,17 +17,18 @@ from engine.store import audit_entries, clusters, database, jobs, records, sched
 from tests.integration import factories
 from tests.integration.workplace import QUICK, ROOT, ended, until
 
-DUE = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+# Ten minutes ago: too late to be on time, and the next day is far.
+DUE = datetime.now(UTC).replace(second=0, microsecond=0) - timedelta(minutes=10)
 
 
-async def hourly(cluster: records.Cluster, **values) -> records.Schedule:
-    """A schedule of every hour that has been due since the last full hour."""
+async def daily(cluster: records.Cluster, **values) -> records.Schedule:
+    """A schedule of every day whose time was ten minutes ago."""
     made = records.Schedule(
         **{
             "name": f"schedule-{cluster.name}",
             "cluster_id": cluster.id,
             "job_type": JobType.PROVISION,
-            "cron": "0 * * * *",
+            "cron": f"{DUE.minute} {DUE.hour} * * *",
             "time_zone": "UTC",
             "created_by": None,
             "created_by_email": "operator@example.com",
@@ -55,7 +56,7 @@ async def jobs_of(cluster: records.Cluster) -> list[records.Job]:
 
 async def test_many_schedulers_serve_each_due_time_once(store):
     made = [await factories.cluster() for _ in range(5)]
-    due = [await hourly(cluster) for cluster in made]
+    due = [await daily(cluster) for cluster in made]
 
     await asyncio.gather(*(fire() for _ in range(8)))
 
@@ -65,34 +66,33 @@ async def test_many_schedulers_serve_each_due_time_once(store):
         after = await schedules.get(schedule.id)
         assert (job.schedule_id, job.requested_by_email) == (schedule.id, f"schedule {schedule.name}")
         assert (run.outcome, run.job_id, run.due_at) == (RunOutcome.STARTED, job.id, DUE)
-        assert (after.next_run_at, after.last_run_at) == (DUE + timedelta(hours=1), DUE)
+        assert (after.next_run_at, after.last_run_at) == (DUE + timedelta(days=1), DUE)
     assert len((await audit_entries.page(audit_entries.Chosen(action=schedule_firing.ACTION)))[0]) == 5
 
 
 @pytest.mark.parametrize("policy", list(MissedRunPolicy))
 async def test_due_times_without_a_scheduler_are_noted_and_the_policy_decides(store, policy):
     cluster = await factories.cluster()
-    first = DUE - timedelta(hours=48, minutes=30)
-    schedule = await hourly(cluster, cron="30 * * * *", next_run_at=first, missed_run_policy=policy)
-    last = max(first + timedelta(hours=n) for n in range(60) if first + timedelta(hours=n) <= _now())
-    if _now() - last < timedelta(minutes=6):  # too close: that one would be late, not missed
-        await database.fetch("UPDATE schedule SET cron = '15 * * * *' WHERE id = $1", schedule.id)
+    first = DUE - timedelta(hours=48)
+    hourly = f"{DUE.minute} * * * *"
+    schedule = await daily(cluster, cron=hourly, next_run_at=first, missed_run_policy=policy)
 
     await fire()
 
     found = await runs_of(schedule)
-    missed = next(run for run in found if run.outcome is RunOutcome.MISSED)
-    assert missed.reason is RunReason.NO_SCHEDULER
-    assert missed.due_at == first
-    assert missed.due_count >= 47
-    started = [run for run in found if run.outcome is RunOutcome.STARTED]
-    assert len(started) == len(await jobs_of(cluster)) == (1 if policy is MissedRunPolicy.RUN_ONCE else 0)
-    assert (await schedules.get(schedule.id)).next_run_at > _now()
+    once = policy is MissedRunPolicy.RUN_ONCE
+    [missed] = [run for run in found if run.outcome is RunOutcome.MISSED]
+    assert (missed.reason, missed.due_at) == (RunReason.NO_SCHEDULER, first)
+    expected = (48, DUE - timedelta(hours=1)) if once else (49, DUE)
+    assert (missed.due_count, missed.last_due_at) == expected
+    assert [run.due_at for run in found if run.outcome is RunOutcome.STARTED] == ([DUE] if once else [])
+    assert len(await jobs_of(cluster)) == int(once)
+    assert (await schedules.get(schedule.id)).next_run_at == DUE + timedelta(hours=1)
 
 
 async def test_a_clock_that_goes_back_serves_nothing_twice(store):
     cluster = await factories.cluster()
-    schedule = await hourly(cluster)
+    schedule = await daily(cluster)
     await fire()
     [job] = await jobs_of(cluster)
     await jobs.cancel_queued(job.id, "done")
@@ -102,14 +102,14 @@ async def test_a_clock_that_goes_back_serves_nothing_twice(store):
 
     assert len(await jobs_of(cluster)) == 1
     assert len(await runs_of(schedule)) == 1
-    assert (await schedules.get(schedule.id)).next_run_at == DUE + timedelta(hours=1)
+    assert (await schedules.get(schedule.id)).next_run_at == DUE + timedelta(days=1)
 
 
 async def test_a_due_time_is_skipped_while_the_previous_run_is_active(store):
     cluster = await factories.cluster()
-    schedule = await hourly(cluster)
+    schedule = await daily(cluster)
     await fire()
-    await schedules.update(schedule.id, next_run_at=DUE - timedelta(hours=1), cron="0 */1 * * *")
+    await schedules.update(schedule.id, next_run_at=DUE - timedelta(days=1))
     await database.fetch("DELETE FROM schedule_run")
 
     await fire()
@@ -123,7 +123,7 @@ async def test_a_due_time_is_skipped_while_the_previous_run_is_active(store):
 async def test_a_job_of_others_is_no_obstacle_the_scheduled_one_queues_behind_it(store):
     cluster = await factories.cluster()
     await factories.job(cluster)
-    schedule = await hourly(cluster)
+    schedule = await daily(cluster)
 
     await fire()
 
@@ -135,7 +135,7 @@ async def test_a_cluster_that_leaves_or_has_left_gets_no_job(store):
     leaving, left = await factories.cluster(), await factories.cluster()
     await factories.job(leaving, JobType.DEPROVISION, deletes_cluster=True)
     await clusters.mark_deleted(left.id)
-    first, second = await hourly(leaving), await hourly(left)
+    first, second = await daily(leaving), await daily(left)
 
     await fire()
 
@@ -170,7 +170,7 @@ asyncio.run(main())
 async def test_a_scheduler_killed_in_the_middle_leaves_nothing_and_the_next_one_serves(store, moment):
     """The job is written and its schedule not yet, or everything but the commit: then SIGKILL."""
     cluster = await factories.cluster()
-    schedule = await hourly(cluster)
+    schedule = await daily(cluster)
     process = subprocess.Popen(
         [sys.executable, "-c", HANG, store, moment],
         stdout=subprocess.DEVNULL,
@@ -198,7 +198,7 @@ async def test_two_workers_serve_a_schedule_with_one_job_that_runs(store, workpl
     """Real processes: the scheduler is in each worker."""
     workplace.playbook(first=QUICK)
     cluster = await factories.cluster()
-    schedule = await hourly(cluster)
+    schedule = await daily(cluster)
     workplace.start_worker()
     workplace.start_worker()
 
@@ -207,7 +207,3 @@ async def test_two_workers_serve_a_schedule_with_one_job_that_runs(store, workpl
 
     assert done.status is JobStatus.SUCCESS
     assert len(await jobs_of(cluster)) == 1
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -14,7 +14,7 @@ from engine.domain.errors import JobAlreadyFinished
 from engine.domain.events import EventKind
 from engine.domain.specs import AuthMethod, SshSecrets
 from engine.domain.statuses import ClusterStatus, JobStatus
-from engine.execution import termination
+from engine.execution import run_directory, termination
 from engine.services import runs
 from engine.store import clusters, database, events, jobs, nodes, phases, queue
 from tests.integration import factories
@@ -95,6 +95,8 @@ async def test_a_killed_supervisor_leaves_the_package_manager_alone_and_a_retry_
     task = f"ansible.builtin.command: \"{{{{ '{apt}' if inventory_hostname == 'cp-1' else 'sleep 600' }}}}\""
     workplace.playbook(on_nodes=True, first=QUICK, second=task, third=QUICK)
     workplace.start_worker()
+    [first, second] = await nodes.of_cluster(cluster.id)
+    await nodes.update(second.id, host_keys=[])  # its key is learned by this very run
     job = await factories.job(cluster)
     await sleeping(job.id, "apt-get", "sleep 600")
 
@@ -111,6 +113,10 @@ async def test_a_killed_supervisor_leaves_the_package_manager_alone_and_a_retry_
     assert not any("sleep 600" in line for line in on_nodes(job.id))
     assert any("apt-get" in line for line in on_nodes(job.id))
     await assert_gapless(interrupted)
+    assert [node.host_keys for node in await nodes.of_cluster(cluster.id)] == [
+        first.host_keys,
+        second.host_keys,
+    ]
 
     workplace.playbook(on_nodes=True, first=LONG, second=QUICK, third=QUICK)
     retry = await factories.job(cluster, retry_of=job.id)
@@ -127,6 +133,33 @@ async def test_a_killed_supervisor_leaves_the_package_manager_alone_and_a_retry_
     assert log.read_text() == "done\n"
     await gone(job.id)
     await gone(retry.id)
+
+
+@needs_sshd
+async def test_a_burial_whose_worker_is_killed_is_finished_by_the_next(workplace, cluster, tmp_path):
+    """Supervisor first, then the worker while it sweeps the nodes."""
+    gate = tmp_path / "gate"
+    apt = program(tmp_path, "apt-get", f"while [ ! -e {gate} ]; do sleep 0.1; done")
+    workplace.playbook(on_nodes=True, first=f"ansible.builtin.command: {apt}")
+    worker = workplace.start_worker()
+    job = await factories.job(cluster)
+    await sleeping(job.id, "apt-get")
+    (await supervisor_of(job.id)).kill()
+
+    async def sweeps():
+        return (run_directory.path_of(f"sweep-{job.id}") / "sweep" / "agent").exists()
+
+    await until(sweeps, "the sweep of the nodes")
+    worker.kill()
+    worker.wait()
+    assert (await jobs.get(job.id)).status is JobStatus.RUNNING
+    gate.touch()
+    workplace.start_worker()
+
+    interrupted = await ended(job.id)
+    assert (interrupted.status, interrupted.attempt) == (JobStatus.INTERRUPTED, 1)
+    await gone(job.id)
+    await assert_gapless(interrupted)
 
 
 @needs_sshd

@@ -18,6 +18,7 @@ import yaml
 from engine import content, lab
 from engine.bundle import build
 from engine.domain import catalogue
+from engine.execution import termination
 from tests.nodes.server import Server, follow, job_after
 
 pytestmark = pytest.mark.nodes
@@ -291,6 +292,48 @@ def test_deprovisioned_nodes_are_clean(client, yard):
             yard, number, "ls -d /etc/kubernetes /var/lib/etcd/member /etc/keelyard 2>/dev/null || true"
         )
         assert left == ""
+
+
+def supervisor_of(job_id: str) -> psutil.Process:
+    """The process that runs a job on this machine."""
+    run = psutil.Process(min(process.pid for process in termination.processes(job_id)))
+    return next(above for above in run.parents() if "supervise" in above.cmdline())
+
+
+def test_a_supervisor_killed_in_kubeadm_leaves_a_run_that_a_retry_finishes(client, yard, tmp_path):
+    """kubeadm itself is never stopped midway: the burial says so, and the retry waits for it."""
+    name = f"{NAME}-killed"
+    created = client.call("POST", "/api/v1/clusters", request_for(yard, name))
+    job_id = created["job"]["id"]
+    for event in client.events(job_id):
+        if event["kind"] == "task_started" and event["task"] == "Initialise the control plane":
+            break
+    eventually_on_node(yard, 0, "pgrep -x kubeadm")
+    supervisor_of(job_id).kill()
+
+    job, events = job_after(client, job_id)
+    retried, _ = job_after(client, client.call("POST", f"/api/v1/jobs/{job_id}/retry")["job_id"])
+
+    assert (job["status"], job["reason"]) == ("failed", "interrupted"), job
+    assert any("waiting for kubeadm to finish" in (event["message"] or "") for event in events)
+    assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+    assert termination.processes(job_id) == []
+    assert not list(Path("/dev/shm").glob(f"keelyard*/runs/*{job_id}*"))
+    assert retried["status"] == "success", retried.get("message")
+    first = PHASES.index("init")
+    assert [phase["status"] for phase in job["phases"]][: first + 1] == ["succeeded"] * first + ["failed"]
+    statuses = [phase["status"] for phase in retried["phases"]]
+    assert statuses == ["skipped"] * first + ["succeeded"] * (len(PHASES) - first)
+    downloaded = tmp_path / "kubeconfig"
+    downloaded.write_text(client.text(f"/api/v1/clusters/{name}/kubeconfig"))
+    ready = [line.split()[1] for line in kubectl(downloaded, "get", "nodes", "--no-headers").splitlines()]
+    assert ready == ["Ready"] * len(yard.nodes)
+    asked = client.call("DELETE", f"/api/v1/clusters/{name}?deprovision=true")
+    assert job_after(client, asked["job_id"])[0]["status"] == "success"
+
+
+def eventually_on_node(yard: lab.Lab, number: int, command: str) -> None:
+    on_node(yard, number, f"for i in $(seq 300); do {command} && exit 0; sleep 0.1; done; exit 1")
 
 
 def test_break_glass_makes_a_cluster_from_empty_nodes_and_joins_one_later(server, yard, tmp_path):

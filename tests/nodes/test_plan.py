@@ -27,7 +27,7 @@ STATE = """
 find /etc /usr/local /opt /root /var/lib/keelyard /var/lib/kubelet/config.yaml /var/lib/etcd/member \
     -maxdepth 6 -not -path '*/etcd/member/*' -printf '%p %m %s %T@ %l\\n' 2>/dev/null | sort
 systemctl show -p Id,ActiveState,UnitFileState,ExecMainStartTimestampMonotonic containerd kubelet ssh
-systemctl list-unit-files --no-legend
+systemctl list-unit-files --no-legend --state=enabled,disabled,static,masked
 sysctl net.ipv4.ip_forward vm.overcommit_memory kernel.panic fs.inotify.max_user_instances
 hostname
 """
@@ -63,6 +63,12 @@ def state(yard, on_node):
     return lambda: [on_node(yard, node, STATE, check=False).splitlines() for node in yard.nodes]
 
 
+def moved(before: list[list[str]], after: list[list[str]]) -> str:
+    """What is not on the nodes as it was."""
+    differ = (sorted(set(old) ^ set(new)) for old, new in zip(before, after, strict=True))
+    return "\n".join(line for lines in differ for line in lines)
+
+
 def look(client, verb: str = "plan") -> dict[str, Any]:
     """A plan or verification of the cluster, made now."""
     started = client.call("POST", f"/api/v1/clusters/{NAME}/{verb}")
@@ -91,7 +97,7 @@ def test_a_plan_of_bare_nodes_holds_all_that_provisioning_does_and_changes_nothi
 
     fresh = look(client)
 
-    assert state() == bare
+    assert moved(bare, state()) == ""
     assert client.call("GET", f"/api/v1/clusters/{NAME}")["status"] == "pending"
     assert fresh["summary"]["unknown"] == 0
     assert fresh["summary"]["changed_hosts"] == 2
@@ -101,7 +107,7 @@ def test_a_plan_of_bare_nodes_holds_all_that_provisioning_does_and_changes_nothi
 
     rest = look(client)
 
-    assert state() == half
+    assert moved(half, state()) == ""
     job, second = job_after(client, client.call("POST", f"/api/v1/jobs/{begun['id']}/retry")["job_id"])
     assert job["status"] == "success", job.get("message")
     assert changes(first)
@@ -133,7 +139,7 @@ def test_a_drift_plan_is_what_applying_it_then_does(client, yard, on_node, state
 
     plan = look(client)
 
-    assert state() == drifted
+    assert moved(drifted, state()) == ""
     assert items(plan) == {
         (first.name, "Configure containerd"),
         (first.name, "Run containerd with this configuration"),
@@ -186,7 +192,7 @@ def test_a_plan_is_not_applied_to_nodes_that_changed_since(client, yard, on_node
 
     assert (job["status"], job["reason"]) == ("failed", "plan is stale")
     assert f"{second.name}: Bring kernel modules, sysctls and swap" in job["message"]
-    assert state() == before
+    assert moved(before, state()) == ""
     assert changes(events) == set()
     assert {phase["status"] for phase in job["phases"]} == {"pending"}
 

@@ -13,6 +13,7 @@ import httpx
 CREATED = "2026-01-29T10:00:00Z"
 CLUSTER_ID = "a1b2c3d4-e5f6-4890-abcd-ef1234567890"
 JOB_ID = "f1e2d3c4-b5a6-4890-9cba-fe0987654321"
+PLAN_ID = "9bb2d3c4-b5a6-4890-9cba-fe0987654321"
 RETRY_ID = "0aa2d3c4-b5a6-4890-9cba-fe0987654321"
 EMAIL = "ana@example.com"
 PASSWORD = "correct horse: battery"
@@ -121,6 +122,48 @@ def host(name: str, status: str = "running", **changes: Any) -> dict[str, Any]:
     return {"host": name, "status": status, **counts, **words, **other, **changes}
 
 
+def plan(**hosts: Any) -> dict[str, Any]:
+    """A plan of two nodes: one change of each certainty on c1, with a difference, and w1 not Ready."""
+    items = [
+        {
+            "phase": "containerd",
+            "task": "Configure containerd",
+            "what": "/etc/containerd/config.toml",
+            "certainty": "exact",
+            "diffs": [
+                {
+                    "title": "/etc/containerd/config.toml",
+                    "before": "version = [2]\n",
+                    "after": "version = 3\n",
+                }
+            ],
+        },
+        {"phase": "containerd", "task": "Run containerd", "what": "restarts it", "certainty": "declared"},
+        {"phase": "cni", "task": "Do something", "what": "cannot be told", "certainty": "unknown"},
+    ]
+    findings = [{"subject": "w1", "problem": "is not Ready: stopped"}]
+    return {
+        "id": "p1",
+        "job_id": PLAN_ID,
+        "cluster_id": CLUSTER_ID,
+        "kind": "plan",
+        "hash": "ab" * 32,
+        "facts_hash": "cd" * 32,
+        "spec_hash": "ef" * 32,
+        "created_at": CREATED,
+        "summary": {
+            "hosts": 2,
+            "changed_hosts": 1,
+            "changes": 3,
+            "exact": 1,
+            "declared": 1,
+            "unknown": 1,
+            "findings": 1,
+        },
+        "hosts": hosts or {"c1": {"items": items, "findings": findings}, "w1": {}},
+    }
+
+
 _EVENT = {
     "attempt": 1,
     "created_at": CREATED,
@@ -151,6 +194,9 @@ class ProvisionerApi:
         self.hosts: list[dict[str, Any]] = []
         self.tasks: list[dict[str, Any]] = []
         self.retried: Any = None  # the hosts of the last retry
+
+        self.plans: dict[str, dict[str, Any]] = {}
+        self.bodies: list[Any] = []  # of requests that start a job
         self.events: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str]] = []  # method and path with query, in order
         self.resumed_after: list[str | None] = []  # Last-Event-ID of each stream
@@ -220,7 +266,7 @@ class ProvisionerApi:
             case ["POST", "auth", "logout"]:
                 return httpx.Response(204)
             case [_, "clusters", *rest]:
-                return self._clusters(request.method, rest)
+                return self._clusters(request, rest)
             case ["GET", "workers"]:
                 return self._page(list(self.workers.values()))
             case ["POST", "workers", name, "drain" | "resume" as verb] if name in self.workers:
@@ -248,7 +294,10 @@ class ProvisionerApi:
         tokens = {"access_token": f"access-{self._access}", "refresh_token": f"refresh-{self._access}"}
         return httpx.Response(200, json={**tokens, "token_type": "bearer", "expires_in": 1800, "user": user})
 
-    def _clusters(self, method: str, rest: list[str]) -> httpx.Response:
+    def _clusters(self, request: httpx.Request, rest: list[str]) -> httpx.Response:
+        method = request.method
+        if request.content:
+            self.bodies.append(json.loads(request.content))
         found = {each["id"]: each for each in self.clusters}
         match [method, *rest]:
             case ["GET"]:
@@ -261,6 +310,12 @@ class ProvisionerApi:
                 return self._page(self.nodes)
             case ["GET", _, "kubeconfig"]:
                 return httpx.Response(200, text="apiVersion: v1\n")
+            case ["GET", _, "plans"]:
+                return self._page([{**found, "hosts": None} for found in self.plans.values()])
+            case ["POST", cluster_id, "plan" | "verify" as verb]:
+                self.jobs[PLAN_ID] = job("running", PLAN_ID, type=verb)
+                body = {"message": "Accepted", "cluster_id": cluster_id, "job_id": PLAN_ID}
+                return httpx.Response(202, json=body)
             case ["POST", cluster_id, "provision"] | ["DELETE", cluster_id]:
                 body = {"message": "Accepted", "cluster_id": cluster_id, "job_id": JOB_ID}
                 return httpx.Response(202, json=body)
@@ -276,6 +331,11 @@ class ProvisionerApi:
                 return self._page(self.hosts)
             case ["GET", "tasks"]:
                 return httpx.Response(200, json={"data": self.tasks, "phases": []})
+
+            case ["GET", "plan"] if job_id in self.plans:
+                return httpx.Response(200, json=self.plans[job_id])
+            case ["GET", "plan"]:
+                return problem(404, "The job has no plan.")
             case ["GET", "events"]:
                 after = request.headers.get("Last-Event-ID")
                 self.resumed_after.append(after)

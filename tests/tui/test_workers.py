@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.standins.provisioner_api import JOB_ID, ProvisionerApi
-from tests.tui.conftest import screen_text, sees, terminal, until
+from tests.standins.provisioner_api import JOB_ID, ProvisionerApi, job
+from tests.tui.conftest import open_job, screen_text, sees, terminal, until
 
 
 async def test_workers_are_listed_with_state_and_load(api: ProvisionerApi):
@@ -48,3 +48,10 @@ async def test_no_worker_at_all_says_how_to_start_one(api: ProvisionerApi):
         await sees(pilot, "edge-07")
         await pilot.press("3")
         await sees(pilot, "`keelyard worker` starts one")
+
+
+async def test_a_queued_job_says_what_it_waits_for(api: ProvisionerApi):
+    api.jobs = {JOB_ID: job("queued", started_at=None, waiting_for="A worker: none takes jobs now (1 lost).")}
+    async with terminal(api) as pilot:
+        await open_job(pilot)
+        await sees(pilot, "waits for: A worker: none")

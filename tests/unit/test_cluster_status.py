@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from engine.domain import cluster_status
@@ -77,3 +78,42 @@ def test_what_nobody_looked_at_is_unknown():
 def test_status_of_a_node(current, run, expected):
     """As its last run left it."""
     assert cluster_status.node_status(current, "a", run) is expected
+
+
+@pytest.mark.parametrize("look", [JobType.PLAN, JobType.VERIFY])
+@pytest.mark.parametrize("status", [JobStatus.SUCCESS, JobStatus.FAILED])
+def test_a_look_leaves_a_node_as_it_was(look, status):
+    """Also when it does not answer."""
+    for current in NodeStatus:
+        run = ended(status, look, a=HostResult(unreachable=status is JobStatus.FAILED))
+
+        assert cluster_status.node_status(current, "a", run) is current
+
+
+def spec_applied(conditions):
+    return next((each for each in conditions if each.type is ConditionType.SPEC_APPLIED), None)
+
+
+def test_whether_the_spec_is_applied_is_what_provision_and_verify_found():
+    """A verification that did not get through says nothing, a provision job that did not says Unknown."""
+    applied = cluster_status.conditions([], ended(a=HostResult()))
+    drifted = cluster_status.conditions(
+        applied, msgspec.structs.replace(ended(job_type=JobType.VERIFY), drift="1")
+    )
+    stuck = cluster_status.conditions(drifted, ended(JobStatus.FAILED, JobType.VERIFY))
+    well = cluster_status.conditions(stuck, msgspec.structs.replace(ended(job_type=JobType.VERIFY), drift=""))
+    broken = cluster_status.conditions(well, ended(JobStatus.INTERRUPTED))
+
+    told = [spec_applied(conditions) for conditions in (applied, drifted, stuck, well, broken)]
+    assert [(each.status.value, each.reason) for each in told] == [
+        ("True", "Applied"),
+        ("False", "Drift"),
+        ("False", "Drift"),
+        ("True", "Verified"),
+        ("Unknown", "NotFinished"),
+    ]
+
+
+def test_a_plan_observes_nothing():
+    """It may look at nodes that are nothing yet."""
+    assert cluster_status.conditions([], ended(job_type=JobType.PLAN, a=HostResult(unreachable=True))) == []

@@ -42,6 +42,9 @@ class ClusterScreen(ResourceScreen):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("p", "provision", "Provision", id="cluster.provision", tooltip="Queue a provision job"),
+        Binding("n", "plan", "Plan", id="cluster.plan", tooltip="Find out what provisioning would change"),
+        Binding("v", "verify", "Verify", id="cluster.verify", tooltip="Find out what differs from the spec"),
+        Binding("o", "last_plan", "Last plan", id="cluster.last_plan", tooltip="Open the newest plan"),
         Binding("k", "kubeconfig", "Kubeconfig", id="cluster.kubeconfig", tooltip="Save the kubeconfig"),
         Binding(
             "ctrl+d", "delete", "Delete", id="cluster.delete", tooltip="Deprovision or forget the cluster"
@@ -110,6 +113,30 @@ class ClusterScreen(ResourceScreen):
         """Queues a provision job and opens it."""
         with self.reporting():
             self._accepted(await self.client.provision(self._cluster_id))
+
+    @work(exclusive=True, group="act")
+    async def action_plan(self) -> None:
+        """Queues a plan job and waits for its plan on a screen of its own."""
+        with self.reporting():
+            accepted = await self.client.plan(self._cluster_id)
+            self.app.post_message(messages.OpenPlan(accepted.job_id))
+
+    @work(exclusive=True, group="act")
+    async def action_verify(self) -> None:
+        """Queues a verify job and waits for what it finds."""
+        with self.reporting():
+            accepted = await self.client.verify(self._cluster_id)
+            self.app.post_message(messages.OpenPlan(accepted.job_id))
+
+    @work(exclusive=True, group="act")
+    async def action_last_plan(self) -> None:
+        """Opens the newest plan or verification."""
+        with self.reporting():
+            found = (await self.client.plans(self._cluster_id)).data
+            if found:
+                self.app.post_message(messages.OpenPlan(found[0].job_id))
+            else:
+                self.say("This cluster has no plan yet; n makes one.", failed=True)
 
     @work(exclusive=True, group="act")
     async def action_delete(self) -> None:

@@ -118,6 +118,37 @@ class ConfirmDeletion(Dialog[Deletion]):
             self.dismiss(Deletion(chosen.id))
 
 
+class TypeName(Dialog[bool]):
+    """Asks for a name to be typed before something is gone."""
+
+    def __init__(self, question: str, consequence: str, name: str) -> None:
+        super().__init__()
+        self._lines = f"{text.one_line(question)}\n\n{text.clean(consequence)}"
+        self._wanted = name
+
+    def compose(self) -> ComposeResult:
+        """The question, what follows, and the name."""
+        with Vertical(classes="dialog"):
+            yield Static(self._lines, markup=False)
+            yield Static(f"Type {text.one_line(self._wanted)} and press enter; esc leaves.", markup=False)
+            yield Input(id="typed-name", compact=True)
+            yield Static("", id="dialog-error", markup=False)
+
+    def on_mount(self) -> None:
+        """The name is what is asked for."""
+        self.query_one(Input).focus()
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if event.value == self._wanted:
+            self.dismiss(True)
+        else:
+            self.query_one("#dialog-error", Static).update(
+                f"✗ That is not {text.one_line(self._wanted)}. Nothing was done."
+            )
+
+
 class AskPath(Dialog[str]):
     """Where to save a file."""
 

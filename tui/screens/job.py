@@ -29,10 +29,10 @@ FINAL = frozenset({"success", "failed", "cancelled", "interrupted"})
 
 _PHASE_COLUMNS = (Column("status", "PHASE", 11), Column("name", "", 16), Column("took", "TOOK", 6))
 _HOST_COLUMNS = (
-    Column("host", "HOST", 10),
+    Column("host", "HOST", 12),
     Column("word", "", 9),
-    Column("ok", "OK", 4),
-    Column("changed", "CHG", 4),
+    Column("ok", "OK", 3),
+    Column("changed", "CHG", 3),
     Column("failed", "FAIL", 4),
     Column("took", "TOOK", 6),
     Column("task", "LATEST TASK", 40),
@@ -174,6 +174,8 @@ class JobScreen(ResourceScreen):
 
     def _draw_crumbs(self, job: wire.Job) -> None:
         parts = [f"‹ jobs ‹ {job.type} {job.cluster_name}", text.status(job.status, works=True).plain]
+        if job.waiting_for:
+            parts.append(f"waits for: {job.waiting_for}")
         if job.reason and job.reason != job.status:
             parts.append(job.reason)
         if took := text.span(job.started_at, job.finished_at):

@@ -41,6 +41,10 @@ class ListScreen[T](ResourceScreen):
         yield RowTable(self.COLUMNS, id="list")
         yield Static(f"\n  {self.EMPTY}", id="empty", markup=False)
 
+    def heading(self) -> str:
+        """What is listed, before its number."""
+        return self.NOUN
+
     @abstractmethod
     async def fetch_page(self, page: int) -> tuple[int, int, list[T]]:
         """How many things there are, how many pages, and the things of this one."""
@@ -68,7 +72,7 @@ class ListScreen[T](ResourceScreen):
 
     def _count(self) -> None:
         shown, here = self.query_one(RowTable).counts
-        parts = [f"{self.NOUN} {self.total}"]
+        parts = [f"{self.heading()} {self.total}"]
         if self.pages > 1:
             parts.append(f"page {self.page}/{self.pages}  [ ] to turn")
         if needle := self.query_one(FilterLine).value:

@@ -11,6 +11,7 @@ from engine import content
 from engine.domain import plan_text, plans
 from engine.domain.errors import NotFound, RunFailed
 from engine.domain.plans import Document
+from engine.domain.recaps import RunRecap
 from engine.domain.specs import ClusterSpec
 from engine.execution import plan
 from engine.execution.artifacts import ArtifactsChoice
@@ -81,10 +82,18 @@ def run(
     path = _playbook(playbook)
     chosen = _phases(path, (*phases, *((tags or "").split(",") if tags else ())))
     output = output or content.home() / "runs" / loaded.spec.name
+    recap = RunRecap()
     outcome = spec_run.execute(
-        loaded, path, phases=chosen, limit=limit, forks=forks, check=check, output=output
+        loaded,
+        path,
+        phases=chosen,
+        limit=limit,
+        forks=forks,
+        check=check,
+        output=output,
+        watch=recap.observe,
     )
-    _conclude(outcome, loaded.spec, output, as_json=as_json)
+    _conclude(outcome, recap, loaded.spec, output, as_json=as_json)
 
 
 def _playbook(name: str) -> Path:
@@ -104,17 +113,21 @@ def _phases(playbook: Path, wanted: tuple[str, ...]) -> tuple[str, ...]:
     return wanted
 
 
-def _conclude(outcome: RunOutcome, spec: ClusterSpec, output: Path, *, as_json: bool) -> None:
+def _conclude(
+    outcome: RunOutcome, recap: RunRecap, spec: ClusterSpec, output: Path, *, as_json: bool
+) -> None:
     if as_json:
         report = msgspec.to_builtins(
             msgspec.structs.replace(outcome, outputs=output), str_keys=True, enc_hook=str
         )
+        for host, counts in report["hosts"].items():
+            seconds = recap.hosts[host].duration_seconds if host in recap.hosts else 0.0
+            counts |= {"status": recap.status(host).value, "duration_seconds": round(seconds, 3)}
         click.echo(msgspec.json.format(msgspec.json.encode(report)).decode())
     elif outcome.plan is not None and outcome.status is RunStatus.SUCCESS:
         click.echo(plan_text.render(Document(spec_hash=plans.spec_hash(spec), hosts=outcome.plan)))
-    for host, recap in sorted(outcome.hosts.items()):
-        counts = msgspec.to_builtins(recap)
-        click.echo(f"{host}: " + ", ".join(f"{key} {value}" for key, value in counts.items()), err=True)
+    for line in recap.lines(node.name for node in spec.nodes if node.name in recap.hosts):
+        click.echo(line, err=True)
     if outcome.status is RunStatus.CANCELLED:
         raise click.Abort
     if outcome.status is RunStatus.FAILED:

@@ -41,9 +41,8 @@ def up(*, host: str, port: int, concurrency: int) -> None:
 
 
 def _restart_dead_database() -> None:
-    if not embedded_postgresql.running(content.home()):
-        click.echo("The embedded PostgreSQL ended; starting it again.", err=True)
-        embedded_postgresql.ensure_running(content.home())
+    if embedded_postgresql.revive(content.home()):
+        click.echo("The embedded PostgreSQL had ended; it is started again.", err=True)
 
 
 async def _runs_in_progress(url: str) -> int:

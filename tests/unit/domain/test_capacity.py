@@ -33,7 +33,7 @@ def placed(workers: list[Candidate], waiting: list[Waiting], observer: str = "")
 
 @pytest.mark.parametrize(
     ("processors", "memory_mb", "forks", "left"),
-    [(2, 24_105, 8, 22_057), (64, 8192, 61, 6144), (1, 512, 1, 300)],
+    [(2, 24_105, 8, 22_057), (64, 8192, 61, 6144), (1, 512, 1, 250)],
 )
 def test_a_machine_offers_forks_by_processors_and_by_memory(
     processors: int, memory_mb: int, forks: int, left: int

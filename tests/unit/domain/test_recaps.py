@@ -43,3 +43,30 @@ def test_the_first_failure_stays_until_the_host_answers_again():
     assert recaps.tallies(failed)["w1"].failure == "first"
     assert recaps.tallies(rescued)["w1"].lost is None
     assert (recaps.tallies(again)["w1"].failure, recaps.tallies(again)["w1"].failed_task) == ("third", "c")
+
+
+def test_the_recap_of_a_run_is_a_table_and_ansible_has_the_last_word():
+    recap = recaps.RunRecap()
+    hosts = {"c1": {"ok": 9, "changed": 2}, "w1": {"failed": 1}, "w2": {"ok": 3, "rescued": 1}}
+    for event in (
+        told(1, EventKind.HOST_CHANGED, "c1", task="Write", duration_seconds=61.5),
+        told(2, EventKind.HOST_FAILED, "w1", task="Join", message="no answer from the API"),
+        told(3, EventKind.HOST_FAILED, "w2", task="Try", message="rescued"),
+        told(
+            4,
+            EventKind.RECAP,
+            None,
+            data={"hosts": hosts},
+        ),
+    ):
+        recap.observe(event)
+
+    assert recap.lines(["w9", "c1"]) == [
+        "HOST  STATUS       OK  CHANGED  FAILED  UNREACHABLE  SKIPPED  RESCUED  IGNORED  SECONDS",
+        "w9    pending       0        0       0            0        0        0        0      0.0",
+        "c1    changed       9        2       0            0        0        0        0     61.5",
+        "w1    failed        0        0       1            0        0        0        0      0.0",
+        "w2    ok            3        0       0            0        0        1        0      0.0",
+        'w1: "Join": no answer from the API',
+    ]
+    assert recaps.RunRecap().lines() == []

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from engine.execution import host_keys
@@ -36,3 +38,13 @@ def test_other_ports_are_written_as_ssh_wants_them() -> None:
 def test_garbage_is_no_host_key() -> None:
     with pytest.raises(ValueError, match="TYPE BASE64"):
         host_keys.parse("ssh-rsa not*base64")
+
+
+def test_keys_are_found_in_a_known_hosts_whose_last_line_was_cut_short(tmp_path: Path) -> None:
+    path = tmp_path / "known_hosts"
+    whole = host_keys.known_hosts_line("10.0.0.1", 22, "ssh-ed25519 AAAA")
+    ported = host_keys.known_hosts_line("10.0.0.2", 2222, "ssh-ed25519 BBBB")
+    path.write_text(f"{whole}{ported}10.0.0.3 ssh-ed25519 CC")
+    places = {"a": ("10.0.0.1", 22), "b": ("10.0.0.2", 2222), "c": ("10.0.0.3", 22), "d": ("10.0.0.2", 22)}
+    assert host_keys.known_in(path, places) == {"a": ("ssh-ed25519 AAAA",), "b": ("ssh-ed25519 BBBB",)}
+    assert host_keys.known_in(tmp_path / "none", places) == {}

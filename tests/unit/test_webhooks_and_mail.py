@@ -1,12 +1,16 @@
-"""Where webhooks may lead."""
+"""Where webhooks may lead, how they are signed, when they are tried again; and where mail goes."""
 
 from __future__ import annotations
 
+import time
 from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from engine.clients import smtp, webhook
+from engine.domain import job_notices
 from engine.domain.errors import MisconfiguredServer
 
 INSIDE = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
@@ -79,3 +83,27 @@ def test_mail_is_encrypted_unless_told_otherwise():
     assert smtp.server("", "") is None
     with pytest.raises(MisconfiguredServer, match="MAIL_FROM"):
         smtp.server("smtp://mail.example.com", "")
+
+
+def test_the_documented_receiver_takes_what_is_signed_and_nothing_else():
+    """The example in the documentation is run as it stands there."""
+    page = (Path(__file__).parents[2] / "docs" / "schedules-and-notifications.md").read_text()
+    names: dict[str, Any] = {}
+    exec(page.partition("```python\n")[2].partition("```")[0], names)  # our own text
+    is_genuine, now, body = names["is_genuine"], int(time.time()), b'{"event": "test"}'
+    header = job_notices.signature(["new", "old"], now, body)
+
+    assert is_genuine("new", header, body)
+    assert is_genuine("old", header, body)
+    assert not is_genuine("other", header, body)
+    assert not is_genuine("new", header, body + b" ")
+    assert not is_genuine("new", header.replace(f"t={now}", f"t={now + 1}"), body)
+    assert not is_genuine("new", job_notices.signature(["new"], now - 900, body), body)
+    assert not any(is_genuine("new", wrong, body) for wrong in ("", "v1=é", "t=x,v1=y", "t=1"))
+
+
+def test_eight_tries_take_about_a_day():
+    waits = [job_notices.retry_after(tries) for tries in range(1, 9)]
+
+    assert waits[-1] is None
+    assert 23 * 3600 < sum(wait for wait in waits if wait) < 24 * 3600

@@ -1,0 +1,117 @@
+"""Schedules and notification channels in the terminal, against the real API."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from textual.widgets import Input
+
+from engine.services import notice_settings, schedule_firing
+from engine.services.notice_sending import Sender
+from engine.store import database
+from tests.contract import harness
+from tests.integration.conftest import database_url, server_home, template  # noqa: F401
+from tests.standins.receivers import HttpReceiver
+from tests.tui.conftest import sees, until
+from tests.tui.test_against_the_api import signed_in
+
+
+@pytest.fixture
+async def server(database_url: str) -> AsyncIterator[harness.Api]:  # noqa: F811
+    used = harness.settings(database_url, webhook_allowed_cidrs="127.0.0.0/8")
+    async with harness.serving(used) as running:
+        yield running
+
+
+async def test_a_schedule_is_made_in_the_form_switched_run_and_deleted(server: harness.Api):
+    client = await server.admin()
+    await client.post("/api/v1/clusters", json=harness.cluster_body(provision_immediately=False))
+    async with signed_in(server) as pilot:
+        await sees(pilot, "yard-1")
+        await pilot.press("4")
+        await sees(pilot, "No schedules yet. Press n to make one.")
+        await pilot.press("n")
+        await sees(pilot, "New schedule")
+        for member, value in (("name", "nightly"), ("cluster_id", "yard-1"), ("cron", "61 * * * *")):
+            pilot.app.screen.query_one(f"#{member}", Input).value = value
+        await pilot.press("ctrl+s")
+        await sees(pilot, "✗")
+        await sees(pilot, "cron: is not a cron expression: bad minute")
+        pilot.app.screen.query_one("#cron", Input).value = "0 2 * * *"
+        await pilot.press("ctrl+s")
+        await sees(pilot, "schedules 1")
+        await sees(pilot, "○ never")
+
+        await pilot.press("s")
+        await sees(pilot, "○ disabled")
+        await pilot.press("s")
+        await sees(pilot, "nightly is enabled.")
+        await pilot.press("x")
+        await sees(pilot, "Run verify of yard-1 now?")
+        await pilot.press("y")
+        await sees(pilot, "‹ jobs ‹ verify yard-1")
+
+        await pilot.press("4")
+        await sees(pilot, "● started")
+        await pilot.press("ctrl+d")
+        await sees(pilot, "Delete schedule nightly")
+        await pilot.press(*"nightl", "enter")
+        await sees(pilot, "That is not nightly. Nothing was done.")
+        await pilot.press("y", "enter")
+        await sees(pilot, "No schedules yet.")
+
+
+async def test_missed_due_times_are_marked_by_a_sign_a_word_and_their_number(server: harness.Api):
+    client = await server.admin()
+    await client.post("/api/v1/clusters", json=harness.cluster_body(provision_immediately=False))
+    hour = (datetime.now(UTC) + timedelta(hours=12)).hour  # far from now
+    body = {"name": "nightly", "cluster_id": "yard-1", "job_type": "verify", "cron": f"0 {hour} * * *"}
+    await client.post("/api/v1/schedules", json=body)
+    await database.fetch("UPDATE schedule SET next_run_at = next_run_at - interval '3 days'")
+    await schedule_firing.fire_next()
+
+    async with signed_in(server) as pilot:
+        await sees(pilot, "yard-1")
+        await pilot.press("4")
+        await sees(pilot, "▲ missed ×")
+        await pilot.press("enter")
+        await sees(pilot, "‹ schedules ‹ nightly")
+        await sees(pilot, f"{hour:02}:00 +00:00")
+        await sees(pilot, "No worker was up.")
+
+
+async def test_a_channel_is_tested_and_a_notice_sent_again(server: harness.Api):
+    client = await server.admin()
+    async with HttpReceiver(500).listening() as receiver:
+        await client.post(
+            "/api/v1/notification-channels",
+            json={"name": "pager", "kind": "webhook", "url": f"{receiver.url}/secret-part"},
+        )
+        sender = Sender("test", server.cipher, notice_settings.of(server.settings))
+
+        async def send() -> None:
+            claimed = await sender.claim()
+            assert claimed is not None
+            await sender.send(claimed)
+
+        async with signed_in(server) as pilot:
+            await sees(pilot, "clusters 0")
+            await pilot.press("5")
+            await sees(pilot, "pager")
+            await sees(pilot, "● enabled")
+            await pilot.press("t")
+            await sees(pilot, "‹ channels ‹ pager")
+            await sees(pilot, "○ pending")
+            await send()
+            await pilot.press("ctrl+r")
+            await sees(pilot, "The receiver answered 500.")
+            await pilot.press("r")
+            await sees(pilot, "Notice queued again")
+            await send()
+            await pilot.press("ctrl+r")
+            await sees(pilot, "● delivered")
+            await pilot.press("escape")
+            await until(pilot, lambda: type(pilot.app.screen).__name__ == "ChannelsScreen", "the channels")
+    assert len(receiver.requests) == 2

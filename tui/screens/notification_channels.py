@@ -1,0 +1,181 @@
+"""Notification channels: all of them, and one with what became of its notices."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+from rich.text import Text
+from textual import work
+from textual.binding import Binding, BindingType
+
+from tui import messages, text, wire
+from tui.client import Client
+from tui.screens.dialogs import TypeName
+from tui.screens.listing import ListScreen
+from tui.widgets.row_table import Column, Row, RowTable
+
+
+def target(channel: wire.Channel) -> str:
+    """Where a channel leads: recipients, or a host, since the rest of a webhook's address may be a secret."""
+    if channel.url is None:
+        return ", ".join(channel.recipients)
+    return urlsplit(channel.url).netloc
+
+
+class ChannelsScreen(ListScreen[wire.Channel]):
+    """One line per channel; enter opens its deliveries."""
+
+    NOUN: ClassVar[str] = "channels"
+    COLUMNS: ClassVar = (
+        Column("name", "NAME", 14),
+        Column("kind", "KIND", 7),
+        Column("to", "TO", 20),
+        Column("state", "STATE", 10),
+        Column("waiting", "WAIT", 4),
+        Column("dead", "DEAD", 5),
+        Column("sent", "SENT", 4),
+    )
+    EMPTY: ClassVar[str] = (
+        "No notification channels yet. POST /api/v1/notification-channels makes one and shows its secret."
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "test", "Test", id="channel.test", tooltip="Send a notice that says it is a test"),
+        Binding("s", "switch", "On/off", id="channel.switch", tooltip="Enable or disable the channel"),
+        Binding("ctrl+d", "delete", "Delete", id="channel.delete", tooltip="Delete the channel"),
+    ]
+
+    async def fetch_page(self, page: int) -> tuple[int, int, list[wire.Channel]]:
+        """One page of channels."""
+        answer = await self.client.channels(page)
+        return answer.total, answer.total_pages, answer.data
+
+    def row(self, thing: wire.Channel) -> Row:
+        """Name, kind, where to, state, and notices waiting, given up, delivered."""
+        counts = thing.deliveries
+        return Row(
+            thing.id,
+            (
+                text.plain(thing.name),
+                text.plain(thing.kind),
+                text.plain(target(thing)),
+                text.status("enabled" if thing.enabled else "disabled"),
+                Text(str(counts.pending)),
+                Text(f"✗ {counts.dead}", style="bold red") if counts.dead else Text("0"),
+                Text(str(counts.delivered)),
+            ),
+        )
+
+    def open(self, key: str) -> None:
+        """Into the deliveries."""
+        for channel in self.things:
+            if channel.id == key:
+                self.app.push_screen(DeliveriesScreen(self.client, channel))
+
+    def _selected(self) -> wire.Channel | None:
+        key = self.query_one(RowTable).selected
+        return next((channel for channel in self.things if channel.id == key), None)
+
+    @work(exclusive=True, group="act")
+    async def action_test(self) -> None:
+        """Queues a test and opens the deliveries."""
+        if (channel := self._selected()) is None:
+            return
+        with self.reporting():
+            queued = await self.client.test_channel(channel.id)
+            self.say(queued.message)
+            self.open(channel.id)
+
+    @work(exclusive=True, group="act")
+    async def action_switch(self) -> None:
+        """On when it is off, off when it is on."""
+        if (channel := self._selected()) is None:
+            return
+        with self.reporting():
+            now = await self.client.switch_channel(channel.id, enabled=not channel.enabled)
+            self.say(f"{now.name} is {'enabled' if now.enabled else 'disabled'}.")
+            self.action_refresh()
+
+    @work(exclusive=True, group="act")
+    async def action_delete(self) -> None:
+        """Asks for the name, then deletes."""
+        if (channel := self._selected()) is None:
+            return
+        consequence = f"{channel.deliveries.pending} notices that wait to be sent go with it."
+        question = TypeName(f"Delete channel {channel.name}", consequence, channel.name)
+        if await self.app.push_screen_wait(question):
+            with self.reporting():
+                await self.client.delete_channel(channel.id)
+                self.say(f"{channel.name} is deleted.")
+                self.action_refresh()
+
+
+class DeliveriesScreen(ListScreen[wire.Delivery]):
+    """One line per notice of a channel; enter opens its job."""
+
+    NOUN: ClassVar[str] = "notices"
+    REFRESH_SECONDS: ClassVar[float] = 5.0
+    COLUMNS: ClassVar = (
+        Column("made", "MADE", 8),
+        Column("event", "EVENT", 9),
+        Column("status", "STATUS", 11),
+        Column("tries", "TRIES", 5),
+        Column("next", "NEXT", 9),
+        Column("last", "LAST TRY", 60),
+    )
+    EMPTY: ClassVar[str] = "No notices yet. They are written when jobs end; t on the channel sends a test."
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "redeliver", "Send again", id="delivery.again", tooltip="Send the notice once more now"),
+        Binding("escape", "back", "Back", id="back"),
+    ]
+
+    def __init__(self, client: Client, channel: wire.Channel) -> None:
+        super().__init__(client)
+        self._channel = channel
+
+    def heading(self) -> str:
+        """Where one is."""
+        return f"‹ channels ‹ {text.one_line(self._channel.name)} · notices"
+
+    async def fetch_page(self, page: int) -> tuple[int, int, list[wire.Delivery]]:
+        """One page of notices."""
+        answer = await self.client.deliveries(self._channel.id, page)
+        return answer.total, answer.total_pages, answer.data
+
+    def row(self, thing: wire.Delivery) -> Row:
+        """Age, event, status, tries, next try, and how the last one ended."""
+        last = thing.tries[-1] if thing.tries else None
+        ended = (
+            "" if last is None else last.error or f"taken{_code(last.status_code)} in {last.seconds:.1f} s"
+        )
+        return Row(
+            thing.id,
+            (
+                Text(text.ago(thing.created_at)),
+                text.plain(thing.event),
+                text.status(thing.status),
+                Text(str(len(thing.tries))),
+                Text(text.ahead(thing.next_try_at)),
+                text.plain(ended),
+            ),
+        )
+
+    def open(self, key: str) -> None:
+        """Into the job."""
+        for delivery in self.things:
+            if delivery.id == key and delivery.job_id is not None:
+                self.app.post_message(messages.OpenJob(delivery.job_id))
+
+    @work(exclusive=True, group="act")
+    async def action_redeliver(self) -> None:
+        """Sends the notice under the cursor once more."""
+        if (key := self.query_one(RowTable).selected) is None:
+            return
+        with self.reporting():
+            queued = await self.client.redeliver(self._channel.id, key)
+            self.say(queued.message)
+            self.action_refresh()
+
+
+def _code(status_code: int | None) -> str:
+    return "" if status_code is None else f" ({status_code})"
