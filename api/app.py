@@ -33,7 +33,7 @@ from api.routes import (
     workers,
 )
 from engine.domain.errors import MisconfiguredServer
-from engine.services import accounts, identities, notice_settings
+from engine.services import accounts, counters, identities, notice_settings
 from engine.services import state as service_state
 from engine.services.encryption import Cipher
 from engine.services.job_events import Follower
@@ -45,7 +45,7 @@ BODY_LIMIT = 4 * 1024 * 1024
 
 def create_app(settings: Settings) -> Litestar:
     """The ASGI application. Raises MisconfiguredServer for settings that this version cannot honour."""
-    _refuse_unsupported(settings)
+    _refuse_misfits(settings)
     url = service_state.database_url(settings)
     cipher = Cipher(settings.encryption_key)
     shared = state.Shared(
@@ -54,6 +54,7 @@ def create_app(settings: Settings) -> Litestar:
         cipher=cipher,
         follower=Follower(url),
         channels=Channels(cipher, notice_settings.of(settings)),
+        counters=counters.of(settings),
     )
 
     @asynccontextmanager
@@ -68,6 +69,7 @@ def create_app(settings: Settings) -> Litestar:
                 await shared.follower.stop()
         finally:
             await shared.identities.close()
+            await shared.counters.close()
             await service_state.close_database()
 
     app = Litestar(
@@ -103,7 +105,8 @@ def _layered(inner: App, shared: state.Shared) -> App:
     """The application inside its layers."""
     settings = shared.settings
     limited = RateLimits(
-        Deadline(Refusals(inner)),
+        Refusals(Deadline(inner)),
+        shared.counters,
         per_minute=settings.rate_limit_per_minute,
         per_hour=settings.rate_limit_per_hour,
         logins_per_minute=settings.auth_rate_limit_per_minute,
@@ -113,12 +116,7 @@ def _layered(inner: App, shared: state.Shared) -> App:
     )
 
 
-def _refuse_unsupported(settings: Settings) -> None:
-    if settings.redis_url:
-        raise MisconfiguredServer(
-            "REDIS_URL is set, and this version does not use Redis: limits live in the API process.",
-            remedy="Unset REDIS_URL and run one API process.",
-        )
+def _refuse_misfits(settings: Settings) -> None:
     for name in ("trusted_proxy_cidrs", "metrics_cidrs"):
         try:
             networks(getattr(settings, name))

@@ -7,6 +7,7 @@ from typing import cast
 from litestar import Litestar
 from litestar.datastructures import State
 
+from engine.services.counters import Counters
 from engine.services.encryption import Cipher
 from engine.services.identities import Identities
 from engine.services.job_events import Follower
@@ -26,6 +27,7 @@ class Shared:
         cipher: Cipher,
         follower: Follower,
         channels: Channels,
+        counters: Counters,
     ) -> None:
         self.settings = settings
         self.identities = identities
@@ -34,6 +36,7 @@ class Shared:
         self.cipher = cipher
         self.follower = follower
         self.channels = channels
+        self.counters = counters
 
 
 def of(app: Litestar) -> Shared:

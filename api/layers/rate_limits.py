@@ -1,83 +1,64 @@
 """Requests per principal once authenticated, per address before; logins apart from everything else.
 
-Buckets live in this process. Each limit has its own, so that API calls never use up the logins of an address.
+Each limit has windows of its own, so that API calls never use up the logins of an address.
 """
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable
+import re
+from collections.abc import Sequence
 
 import msgspec
 
+from api.layers import refusals
 from api.layers.asgi import App, Message, Receive, Scope, Send, refuse
+from engine.services.counters import Counters, Limit, Verdict
 
 MINUTE = 60.0
 HOUR = 3600.0
-MAXIMUM_KEYS = 50_000
 
-LOGIN_PATHS = frozenset({"/api/v1/auth/login", "/api/v1/auth/refresh"})
-UNLIMITED_PATHS = frozenset({"/health", "/metrics"})
-
-
-class Limit(msgspec.Struct, frozen=True):
-    """So many requests in so many seconds; none when `count` is 0."""
-
-    count: int
-    seconds: float
+_LOGINS = {
+    "provisioner": re.compile(r"/api/v1/auth/(login|refresh|session|session/refresh)"),
+    "control-plane": re.compile(r"/control-plane/auth/(login|password-reset/(request|confirm))"),
+}
+_UNLIMITED = re.compile(r"(/px-backup)?/(health|metrics)|/api/v0(/.*)?|/control-plane(/.*)?")
+_BY_ADDRESS = re.compile(r"/px-backup(/.*)?")  # as its document says, also for authenticated callers
 
 
-class Verdict(msgspec.Struct, frozen=True):
-    """What a bucket says to one request."""
+class Rule(msgspec.Struct, frozen=True):
+    """Which windows a request counts in."""
 
-    limit: int
-    remaining: int
-    reset_seconds: int
-    refused: bool = False
+    name: str
+    login: bool = False
+    by_address: bool = False
 
 
-class Bucket:
-    """Counts per key in windows that begin with a key's first request."""
-
-    def __init__(self, limit: Limit, clock: Callable[[], float] = time.monotonic) -> None:
-        self.limit = limit
-        self._clock = clock
-        self._windows: dict[str, tuple[float, int]] = {}
-
-    def take(self, key: str) -> Verdict:
-        """Count one request of a key."""
-        now = self._clock()
-        began, used = self._windows.get(key, (now, 0))
-        if now - began >= self.limit.seconds:
-            began, used = now, 0
-        reset = max(1, math.ceil(began + self.limit.seconds - now))
-        if used >= self.limit.count:
-            return Verdict(self.limit.count, 0, reset, refused=True)
-        if key not in self._windows and len(self._windows) >= MAXIMUM_KEYS:
-            self._forget(now)
-        self._windows[key] = (began, used + 1)
-        return Verdict(self.limit.count, self.limit.count - used - 1, reset)
-
-    def _forget(self, now: float) -> None:
-        """Drop what has run out, or, when a flood of keys leaves nothing to drop, everything."""
-        live = {key: window for key, window in self._windows.items() if now - window[0] < self.limit.seconds}
-        self._windows = live if len(live) < MAXIMUM_KEYS else {}
+def rule_of(path: str) -> Rule | None:
+    """The rule for a path, however many slashes it is written with; None for what is not limited."""
+    path = re.sub(r"/+", "/", path).rstrip("/") or "/"
+    for surface, logins in _LOGINS.items():
+        if logins.fullmatch(path):
+            return Rule(f"login:{surface}", login=True, by_address=True)
+    if _UNLIMITED.fullmatch(path):
+        return None
+    if _BY_ADDRESS.fullmatch(path):
+        return Rule("px-backup", by_address=True)
+    return Rule("general")
 
 
 class RateLimits:
     """Refuses with 429 and `Retry-After`; tells the tightest limit in `RateLimit-*` headers."""
 
-    def __init__(self, app: App, *, per_minute: int, per_hour: int, logins_per_minute: int) -> None:
+    def __init__(
+        self, app: App, counters: Counters, *, per_minute: int, per_hour: int, logins_per_minute: int
+    ) -> None:
         self._app = app
-        self._general = _buckets(Limit(per_minute, MINUTE), Limit(per_hour, HOUR))
-        self._logins = _buckets(Limit(logins_per_minute, MINUTE))
+        self._counters = counters
+        self._general = (Limit(per_minute, MINUTE), Limit(per_hour, HOUR))
+        self._logins: Sequence[Limit] = (Limit(logins_per_minute, MINUTE),)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] in UNLIMITED_PATHS:
-            await self._app(scope, receive, send)
-            return
-        verdict = self._judge(scope)
+        verdict = await self._judge(scope) if scope["type"] == "http" else None
         if verdict is None:
             await self._app(scope, receive, send)
             return
@@ -87,11 +68,7 @@ class RateLimits:
             "ratelimit-reset": str(verdict.reset_seconds),
         }
         if verdict.refused:
-            seconds = verdict.reset_seconds
-            detail = (
-                f"Too many requests: {verdict.limit} are allowed in this window. Try again in {seconds} s."
-            )
-            await refuse(scope, send, 429, detail, {"Retry-After": str(seconds), **told})
+            await self._refuse(scope, send, verdict, told)
             return
         pairs = [(name.encode(), value.encode()) for name, value in told.items()]
 
@@ -102,16 +79,24 @@ class RateLimits:
 
         await self._app(scope, receive, telling)
 
-    def _judge(self, scope: Scope) -> Verdict | None:
-        if scope["path"].rstrip("/") in LOGIN_PATHS:
-            buckets, key = self._logins, f"address:{scope['client_address']}"
+    async def _judge(self, scope: Scope) -> Verdict | None:
+        rule = rule_of(scope["path"])
+        if rule is None:
+            return None
+        user = scope.get("user")
+        if rule.by_address or user is None:
+            subject = f"address:{scope['client_address']}"
         else:
-            user = scope.get("user")
-            key = f"account:{user.account_id}" if user else f"address:{scope['client_address']}"
-            buckets = self._general
-        verdicts = [bucket.take(key) for bucket in buckets]
-        return min(verdicts, key=lambda verdict: (not verdict.refused, verdict.remaining), default=None)
+            subject = f"account:{user.account_id}"
+        return await self._counters.take(
+            f"{rule.name}:{subject}", self._logins if rule.login else self._general
+        )
 
-
-def _buckets(*limits: Limit) -> list[Bucket]:
-    return [Bucket(limit) for limit in limits if limit.count > 0]
+    async def _refuse(self, scope: Scope, send: Send, verdict: Verdict, told: dict[str, str]) -> None:
+        seconds = verdict.reset_seconds
+        detail = f"Too many requests: {verdict.limit} are allowed in this window. Try again in {seconds} s."
+        if verdict.first:
+            # Once a window: a flood of requests must not become a flood of entries.
+            scope["refusal"] = detail
+            await refusals.record_unrouted(scope, "rate-limit:exceed", 429)
+        await refuse(scope, send, 429, detail, {"Retry-After": str(seconds), **told})
