@@ -29,6 +29,7 @@ from api.routes import (
     plans,
     root,
     schedules,
+    service_tokens,
     users,
     workers,
 )
@@ -84,6 +85,7 @@ def create_app(settings: Settings) -> Litestar:
             job_hosts.router,
             notification_channels.router,
             users.router,
+            service_tokens.router,
             audit_logs.router,
             documentation.router,
         ],
@@ -112,7 +114,8 @@ def _layered(inner: App, shared: state.Shared) -> App:
         logins_per_minute=settings.auth_rate_limit_per_minute,
     )
     return Observation(
-        Drain(Identity(limited, shared.provider)), proxies=networks(settings.trusted_proxy_cidrs)
+        Drain(Identity(limited, shared.provider, shared.service_tokens)),
+        proxies=networks(settings.trusted_proxy_cidrs),
     )
 
 

@@ -12,6 +12,7 @@ from engine.services.encryption import Cipher
 from engine.services.identities import Identities
 from engine.services.job_events import Follower
 from engine.services.notification_channels import Channels
+from engine.services.service_tokens import ServiceTokens
 from engine.services.settings import Settings
 
 VERSION = "1.0.0"  # of the wire contract, as its document says
@@ -37,6 +38,7 @@ class Shared:
         self.follower = follower
         self.channels = channels
         self.counters = counters
+        self.service_tokens = ServiceTokens()
 
 
 def of(app: Litestar) -> Shared:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from api.layers.asgi import App, Receive, Scope, Send, header, refuse
 from engine.domain.errors import ServiceUnavailable, SessionEnded, Unauthenticated
+from engine.domain.permissions import Principal
 from engine.services.identity import IdentityProvider
+from engine.services.service_tokens import PREFIX, ServiceTokens, TokenRefused, actor
 
 
 class Identity:
@@ -13,9 +15,10 @@ class Identity:
     When that token is genuine but its session has ended, `refused_account` says whose it was.
     """
 
-    def __init__(self, app: App, provider: IdentityProvider) -> None:
+    def __init__(self, app: App, provider: IdentityProvider, service_tokens: ServiceTokens) -> None:
         self._app = app
         self._provider = provider
+        self._service_tokens = service_tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -36,8 +39,15 @@ class Identity:
             scope["refused_token"] = "The Authorization header must be: Bearer <access token>."  # noqa: S105
             return
         try:
-            scope["user"] = await self._provider.authenticate(token.strip())
+            scope["user"] = await self._principal(token.strip(), scope["client_address"])
         except Unauthenticated as error:
             scope["refused_token"] = str(error)
             if isinstance(error, SessionEnded):
                 scope["refused_account"] = error.account_id
+            if isinstance(error, TokenRefused):
+                scope["claimed_actor"] = actor(error.name)
+
+    async def _principal(self, token: str, address: str) -> Principal:
+        if token.startswith(PREFIX):
+            return await self._service_tokens.authenticate(token, address)
+        return await self._provider.authenticate(token)

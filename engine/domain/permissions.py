@@ -42,12 +42,20 @@ class Permission(enum.StrEnum):
     CHANNEL_REDELIVER = "notification-channel:redeliver"
     AUDIT_READ = "audit:read"
     USER_MANAGE = "user:manage"
+    SERVICE_TOKEN_READ = "service-token:read"  # noqa: S105
+    SERVICE_TOKEN_CREATE = "service-token:create"  # noqa: S105
+    SERVICE_TOKEN_REVOKE = "service-token:revoke"  # noqa: S105
 
 
 _VIEWER = frozenset(
     {Permission.CLUSTER_READ, Permission.JOB_READ, Permission.WORKER_READ, Permission.SCHEDULE_READ}
 )
-_OPERATOR = frozenset(Permission) - {Permission.USER_MANAGE}
+_SERVICE_TOKENS = {
+    Permission.SERVICE_TOKEN_READ,
+    Permission.SERVICE_TOKEN_CREATE,
+    Permission.SERVICE_TOKEN_REVOKE,
+}
+_OPERATOR = frozenset(Permission) - {Permission.USER_MANAGE} - _SERVICE_TOKENS
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),
@@ -64,6 +72,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[Role]
     full_name: str = ""
     session_id: str | None = None
+    limited_to: frozenset[Permission] | None = None  # a service token's permissions; None: all of its roles
 
     @property
     def highest_role(self) -> Role:
@@ -76,8 +85,19 @@ def allowed(roles: Iterable[Role], permission: Permission) -> bool:
     return any(permission in GRANTS[role] for role in roles)
 
 
+def least_role(wanted: Iterable[Permission]) -> Role:
+    """The lowest role that grants all of these permissions."""
+    needed = frozenset(wanted)
+    return next(role for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN) if needed <= GRANTS[role])
+
+
 def require(principal: Principal, permission: Permission) -> None:
     """Raises Forbidden unless the principal holds the permission."""
+    if principal.limited_to is not None and permission not in principal.limited_to:
+        raise Forbidden(
+            f"Not enough permissions: {permission.value} is not in the scope of {principal.email}.",
+            remedy="Use a token that was made for it.",
+        )
     if not allowed(principal.roles, permission):
         raise Forbidden(
             f"Not enough permissions: {permission.value} is not granted to {principal.highest_role.value}.",

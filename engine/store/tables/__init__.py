@@ -16,6 +16,7 @@ from engine.store.tables.phase import Phase
 from engine.store.tables.plan import Plan
 from engine.store.tables.schedule import Schedule
 from engine.store.tables.schedule_run import ScheduleRun
+from engine.store.tables.service_token import ServiceToken
 from engine.store.tables.session import Session
 from engine.store.tables.slow_task import SlowTask
 from engine.store.tables.ssh_credential import SshCredential
@@ -43,6 +44,7 @@ ALL: tuple[type[Table], ...] = (
     ScheduleRun,
     NotificationChannel,
     NotificationDelivery,
+    ServiceToken,
 )
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "Plan",
     "Schedule",
     "ScheduleRun",
+    "ServiceToken",
     "Session",
     "SlowTask",
     "SshCredential",
