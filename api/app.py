@@ -23,6 +23,7 @@ from api.routes import (
     audit_logs,
     auth,
     clusters,
+    events,
     job_hosts,
     jobs,
     notification_channels,
@@ -35,7 +36,7 @@ from engine.domain.errors import MisconfiguredServer
 from engine.services import accounts, notice_settings
 from engine.services import state as service_state
 from engine.services.encryption import Cipher
-from engine.services.job_events import Follower
+from engine.services.live import Live
 from engine.services.notification_channels import Channels
 from engine.services.sessions import LocalIdentityProvider
 from engine.services.settings import Settings
@@ -52,7 +53,7 @@ def create_app(settings: Settings) -> Litestar:
         settings=settings,
         provider=LocalIdentityProvider(settings),
         cipher=cipher,
-        follower=Follower(url),
+        live=Live(url),
         channels=Channels(cipher, notice_settings.of(settings)),
     )
 
@@ -61,11 +62,11 @@ def create_app(settings: Settings) -> Litestar:
         await service_state.open_database(url)
         try:
             _announce(await accounts.ensure_first_administrator(settings))
-            await shared.follower.start()
+            await shared.live.start()
             try:
                 yield
             finally:
-                await shared.follower.stop()
+                await shared.live.stop()
         finally:
             await service_state.close_database()
 
@@ -75,6 +76,7 @@ def create_app(settings: Settings) -> Litestar:
             auth.router,
             clusters.router,
             jobs.router,
+            events.router,
             plans.router,
             schedules.router,
             workers.router,

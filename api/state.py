@@ -9,7 +9,7 @@ from litestar.datastructures import State
 
 from engine.services.encryption import Cipher
 from engine.services.identity import IdentityProvider
-from engine.services.job_events import Follower
+from engine.services.live import Live
 from engine.services.notification_channels import Channels
 from engine.services.settings import Settings
 
@@ -24,13 +24,13 @@ class Shared:
         settings: Settings,
         provider: IdentityProvider,
         cipher: Cipher,
-        follower: Follower,
+        live: Live,
         channels: Channels,
     ) -> None:
         self.settings = settings
         self.provider = provider
         self.cipher = cipher
-        self.follower = follower
+        self.live = live
         self.channels = channels
 
 

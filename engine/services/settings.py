@@ -11,6 +11,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 from cryptography.fernet import Fernet
@@ -48,6 +49,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     smtp_url: str = ""  # smtp://user:password@host:587, smtps://...; empty = no mail
     mail_from: str = ""
     webhook_allowed_cidrs: str = ""  # networks beside the public Internet that webhooks may be in
+    event_retention_months: Annotated[int, msgspec.Meta(ge=0, le=1200)] = (
+        13  # besides the current one; 0 = events are kept for ever
+    )
+    event_spool_megabytes: Annotated[int, msgspec.Meta(ge=1)] = (
+        1024  # of one run's events while the database does not take them
+    )
     keelyard_demo: bool = False
     keelyard_lease_seconds: float = DEFAULT_SECONDS  # without a sign of life, until a run counts as dead
     keelyard_artifacts: str = "auto"  # auto | upstream | bundle

@@ -11,7 +11,7 @@ import pytest
 
 from engine.domain.events import EventKind
 from engine.domain.statuses import JobStatus
-from engine.services import job_events
+from engine.services import following
 from engine.store import event_pages
 from tests.contract.harness import Api, Run, cluster_body, serving, settings, sse
 
@@ -225,7 +225,7 @@ async def _frames(client: httpx.AsyncClient, path: str) -> Any:
 
 
 async def test_more_events_than_one_batch_are_streamed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_events, "BATCH", 7)
+    monkeypatch.setattr(following, "BATCH", 7)
     client, run, path = await begun(api)
     await run.tell_many(30)
     await run.finish(JobStatus.FAILED)
@@ -250,7 +250,7 @@ async def test_events_reach_open_streams_as_they_happen_and_the_stream_ends_with
 
 
 async def test_a_quiet_stream_is_pinged(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_events, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(following, "LOOK_SECONDS", 0.05)
     client, run, path = await begun(api)
     async with client.stream("GET", path, headers=STREAM) as response:
         frames = sse(response)
@@ -278,5 +278,7 @@ async def test_a_stopping_server_ends_its_streams(database_url: str) -> None:
             frames = sse(response)
             assert await anext(frames) == {"retry": "2000"}
             await api.stop()
-            assert [frame async for frame in frames] == []
-        assert await task == [{"retry": "2000"}]
+            told = [frame async for frame in frames]
+        assert [set(frame) for frame in told] == [{"comment", "retry"}]  # when to come back
+        assert 500 <= int(told[0]["retry"]) <= 3000
+        assert [set(frame) for frame in await task] == [{"retry"}, {"comment", "retry"}]
