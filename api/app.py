@@ -23,6 +23,7 @@ from api.routes import (
     audit_logs,
     auth,
     clusters,
+    events,
     job_hosts,
     jobs,
     notification_channels,
@@ -37,7 +38,7 @@ from engine.domain.errors import MisconfiguredServer
 from engine.services import accounts, counters, identities, notice_settings
 from engine.services import state as service_state
 from engine.services.encryption import Cipher
-from engine.services.job_events import Follower
+from engine.services.live import Live
 from engine.services.notification_channels import Channels
 from engine.services.settings import Settings
 
@@ -53,7 +54,7 @@ def create_app(settings: Settings) -> Litestar:
         settings=settings,
         identities=identities.of(settings),
         cipher=cipher,
-        follower=Follower(url),
+        live=Live(url),
         channels=Channels(cipher, notice_settings.of(settings)),
         counters=counters.of(settings),
     )
@@ -63,11 +64,11 @@ def create_app(settings: Settings) -> Litestar:
         await service_state.open_database(url)
         try:
             _announce(await accounts.ensure_first_administrator(settings, shared.identities))
-            await shared.follower.start()
+            await shared.live.start()
             try:
                 yield
             finally:
-                await shared.follower.stop()
+                await shared.live.stop()
         finally:
             await shared.identities.close()
             await shared.counters.close()
@@ -79,6 +80,7 @@ def create_app(settings: Settings) -> Litestar:
             auth.router,
             clusters.router,
             jobs.router,
+            events.router,
             plans.router,
             schedules.router,
             workers.router,

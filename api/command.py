@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 
 import click
+import structlog
 from granian.constants import Interfaces
 from granian.server.embed import Server
 from litestar import Litestar
 
 from api import app, logs, state
 from engine.services import settings
+
+GRACE_SECONDS = 10.0  # for connections to end; one whose client does not read never does
+_LOG = structlog.get_logger(__name__)
 
 
 @click.command()
@@ -38,8 +43,11 @@ async def _serve(application: Litestar, host: str, port: int) -> None:
         serving = asyncio.create_task(server.serve())
         stopped = asyncio.create_task(stopping.wait())
         await asyncio.wait({serving, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        await state.of(application).follower.stop()
+        await state.of(application).live.stop()
         if not serving.done():
             server.stop()  # type: ignore[no-untyped-call]  # the library is not typed
         stopped.cancel()
-        await serving
+        _, waiting = await asyncio.wait({serving}, timeout=GRACE_SECONDS)
+    if waiting:
+        _LOG.warning("A client does not let go of its connection; ending without it.")
+        os._exit(0)

@@ -10,7 +10,7 @@ from litestar.datastructures import State
 from engine.services.counters import Counters
 from engine.services.encryption import Cipher
 from engine.services.identities import Identities
-from engine.services.job_events import Follower
+from engine.services.live import Live
 from engine.services.notification_channels import Channels
 from engine.services.service_tokens import ServiceTokens
 from engine.services.settings import Settings
@@ -26,7 +26,7 @@ class Shared:
         settings: Settings,
         identities: Identities,
         cipher: Cipher,
-        follower: Follower,
+        live: Live,
         channels: Channels,
         counters: Counters,
     ) -> None:
@@ -35,7 +35,7 @@ class Shared:
         self.provider = identities.provider
         self.users = identities.users
         self.cipher = cipher
-        self.follower = follower
+        self.live = live
         self.channels = channels
         self.counters = counters
         self.service_tokens = ServiceTokens()

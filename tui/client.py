@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -287,6 +287,26 @@ class Client:
         request = self._http.build_request(
             "GET", f"/api/v1/jobs/{job_id}/events", headers=headers, timeout=_STREAM_TIMEOUT
         )
+        async with self._stream(request) as response:
+            yield response
+
+    @asynccontextmanager
+    async def everything(self, jobs: Sequence[str] = (), last: str = "") -> AsyncGenerator[httpx.Response]:
+        """The open stream of all changes, or of these jobs' events after an opaque id. Raises ApiError."""
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        if last:
+            headers["Last-Event-ID"] = last
+        query = {"jobs": ",".join(jobs)} if jobs else {}
+        request = self._http.build_request(
+            "GET", "/api/v1/events", params=query, headers=headers, timeout=_STREAM_TIMEOUT
+        )
+        async with self._stream(request) as response:
+            yield response
+
+    # --- plumbing ---
+
+    @asynccontextmanager
+    async def _stream(self, request: httpx.Request) -> AsyncGenerator[httpx.Response]:
         response = await self._authorized(request, stream=True)
         try:
             if response.is_error:
@@ -296,8 +316,6 @@ class Client:
             raise self._unreachable(cut) from cut
         finally:
             await response.aclose()
-
-    # --- plumbing ---
 
     async def _get[T](self, path: str, kind: type[T], **query: Any) -> T:
         return _decode(await self._call("GET", path, params=query), kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from api.schemas.auth import Tokens, User
 from api.schemas.clusters import Cluster, ClusterItem, Deleted, Node
 from api.schemas.common import Accepted, Page, Problem
+from api.schemas.events import ClusterNews, JobNews, Snapshot
 from api.schemas.jobs import Event, EventPage, Job, JobHost, Phase, Retried, SlowestTasks, TimedTask
 from api.schemas.notification_channels import Channel, Delivery, DeliveryQueued
 from api.schemas.plans import Plan, PlanDiff, PlanItem, PlanLine
@@ -16,6 +17,7 @@ __all__ = [
     "Channel",
     "Cluster",
     "ClusterItem",
+    "ClusterNews",
     "Deleted",
     "Delivery",
     "DeliveryQueued",
@@ -23,6 +25,7 @@ __all__ = [
     "EventPage",
     "Job",
     "JobHost",
+    "JobNews",
     "Node",
     "Page",
     "Phase",
@@ -35,6 +38,7 @@ __all__ = [
     "Schedule",
     "ScheduleRun",
     "SlowestTasks",
+    "Snapshot",
     "TimedTask",
     "Tokens",
     "User",

@@ -105,8 +105,10 @@ async def events(
         if before is not None or tail:
             raise InvalidSpec([FieldProblem("before" if before else "tail", "is for pages, not for streams")])
         await job_events.require(guards.principal(request), wanted)
-        told = state.of(request.app).follower.follow(wanted, _resumed(request, where.after), filters)
-        return Stream(streams.frames(told), media_type=streams.MEDIA_TYPE, headers=streams.HEADERS)
+        told = state.of(request.app).live.follower.follow(
+            wanted, _resumed(request, where.after), filters, streams.welcome(request)
+        )
+        return streams.response(request, streams.of_job(told))
     found = await job_events.page(
         guards.principal(request), wanted, where=where, limit=limit, filters=filters
     )

@@ -144,15 +144,15 @@ class Translator:
         text = explain(result)
         if kind is EventKind.HOST_UNREACHABLE:
             text = self._unreachable_in_words(host, text)
-        return redaction.tail(self._text(text), _MESSAGE_LIMIT)
+        return redaction.end_of(text, self._redactor, _MESSAGE_LIMIT)
 
     def _bounded(self, result: Mapping[str, Any]) -> dict[str, Any]:
         if "censored" in result or result.get("_ansible_no_log"):
             return {"censored": HIDDEN}
         kept = {k: v for k, v in result.items() if k not in _DROPPED_KEYS and not k.startswith("_ansible")}
-        cleaned = self._redactor.value(kept)
-        assert isinstance(cleaned, dict)
-        return redaction.capped(cleaned)
+        if not result:  # ansible-runner's way to leave out what is too big even for MAX_EVENT_RES
+            return {"truncated": True, "left_out": ["everything"]}
+        return redaction.bounded(kept, self._redactor)
 
     def _retry(self, data: Mapping[str, Any], raw: Mapping[str, Any]) -> RunEvent:
         result = data.get("res") or {}

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
 
+from engine.domain.visible_text import visible, without_controls
+
 REDACTED = "[redacted]"
 RESULT_LIMIT = 64 * 1024  # bytes of JSON that one event's data may have
 _TEXT_LIMIT = 16 * 1024  # characters of one string in a result that had to be cut
+_LOOKED_AT = 4 * RESULT_LIMIT  # characters of a huge text that are searched for secrets
+_TOLD = ("msg", "rc", "changed", "failed", "stderr", "stdout")  # of a result that had to be cut
 _SHORTEST = 3  # characters; redacting "e" would hide everything and protect nothing
 _CHUNK = 24  # characters of a key's body that are searched for, wherever its lines were broken
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _PATTERNS = (
     re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
     re.compile(r"(?<=client-key-data: )\S+"),
@@ -34,11 +37,19 @@ class Redactor:
         self._forms = sorted((form for form in forms if len(form) >= _SHORTEST), key=len, reverse=True)
 
     def text(self, text: str) -> str:
-        """One string without secrets, ANSI colours, NUL and other control characters, and always valid
-        UTF-8.
+        """One string without secrets and ANSI colours; control characters and bytes that are no UTF-8 are
+        made visible.
         """
-        text = text.encode("utf-8", "replace").decode("utf-8")
-        text = _CONTROL.sub("", _ANSI.sub("", text))
+        text = _ANSI.sub("", text)
+        shown = visible(text)
+        if shown != text:
+            # A secret that control characters break up (UTF-16 has a NUL in each) must not get through.
+            joined = without_controls(text)
+            if (hidden := self._hidden(joined)) != joined:
+                return visible(hidden)
+        return self._hidden(shown)
+
+    def _hidden(self, text: str) -> str:
         for form in self._forms:
             if form in text:
                 text = text.replace(form, REDACTED)
@@ -59,23 +70,61 @@ class Redactor:
         return self.text(str(value))
 
 
-def capped(result: dict[str, Any], limit: int = RESULT_LIMIT) -> dict[str, Any]:
-    """A result that fits into `limit` bytes of JSON; what was cut says so."""
-    if len(msgspec.json.encode(result)) <= limit:
+def bounded(result: Mapping[str, Any], redactor: Redactor, limit: int = RESULT_LIMIT) -> dict[str, Any]:
+    """A task's result without secrets, within `limit` bytes of JSON; what was cut says so.
+
+    Of a huge one only the end is looked at, so that megabytes of output do not hold the run up. Much more of
+    it is looked at than is kept, so no secret is cut in two and shown in part.
+    """
+    if len(repr(result)) <= _LOOKED_AT:
+        return capped(redactor.value(result), limit)
+    told = {key: result[key] for key in _TOLD if isinstance(result.get(key), (str, bool, int))}
+    missing = {key: len(value) - _LOOKED_AT for key, value in told.items() if isinstance(value, str)}
+    shortened = {key: value[-_LOOKED_AT:] if isinstance(value, str) else value for key, value in told.items()}
+    return capped(
+        redactor.value(shortened),
+        limit,
+        missing=missing,
+        left_out=sorted(map(str, result.keys() - told.keys())),
+    )
+
+
+def capped(
+    result: dict[str, Any],
+    limit: int = RESULT_LIMIT,
+    *,
+    missing: Mapping[str, int] | None = None,
+    left_out: Sequence[str] = (),
+) -> dict[str, Any]:
+    """A result that fits into `limit` bytes of JSON.
+
+    Args:
+        missing: characters that each text has lost already.
+        left_out: members that are not there any more.
+    """
+    if not left_out and not missing and len(msgspec.json.encode(result)) <= limit:
         return result
     kept: dict[str, Any] = {"truncated": True}
-    for key in ("msg", "rc", "changed", "failed", "stderr", "stdout"):
+    for key in _TOLD:
         value = result.get(key)
         if isinstance(value, str):
-            kept[key] = tail(value, min(_TEXT_LIMIT, limit // 5))
+            kept[key] = tail(value, min(_TEXT_LIMIT, limit // 5), missing=(missing or {}).get(key, 0))
         elif isinstance(value, (bool, int)):
             kept[key] = value
+    if gone := sorted({*left_out, *(result.keys() - kept.keys())}):
+        kept["left_out"] = gone
     return kept
 
 
-def tail(text: str, characters: int) -> str:
-    """The end of a text, marked when something is missing before it."""
-    return text if len(text) <= characters else f"…{text[-characters:]}"
+def tail(text: str, characters: int, *, missing: int = 0) -> str:
+    """The end of a text; what is missing before it, with what was missing before, is counted in front."""
+    missing = max(0, missing) + max(0, len(text) - characters)
+    return f"[… {missing:,} characters left out]\n{text[-characters:]}" if missing else text
+
+
+def end_of(text: str, redactor: Redactor, characters: int) -> str:
+    """The end of a text without secrets; of a huge one only the end is looked at."""
+    return tail(redactor.text(text[-_LOOKED_AT:]), characters, missing=len(text) - _LOOKED_AT)
 
 
 def _forms(secret: str) -> Iterable[str]:

@@ -45,6 +45,7 @@ from engine.execution.phase_tracker import PhaseTracker
 from engine.execution.plan_recorder import PlanRecorder
 from engine.execution.pulse import Pulse
 from engine.execution.redaction import Redactor
+from engine.execution.run_log import RunLog
 
 __all__ = ["HostRecap", "RunOutcome", "RunRequest", "RunStatus", "execute"]
 
@@ -231,13 +232,9 @@ class _Run:
             _log.exception("event_not_understood", event=str(raw.get("event")))
         return False
 
-    def _open_log(self) -> contextlib.AbstractContextManager[Any]:
+    def _open_log(self) -> contextlib.AbstractContextManager[RunLog | None]:
         path = self.request.log_path
-        if path is None:
-            return contextlib.nullcontext()
-        if not path.exists():
-            run_directory.write_private(path, "")
-        return path.open("a", encoding="utf-8", buffering=1)
+        return contextlib.nullcontext() if path is None else RunLog(path)
 
     def _watch_for_cancel(self) -> None:
         while not self.ended.is_set():
@@ -275,9 +272,6 @@ class _Run:
                 self.tracker.finish(succeeded=status is RunStatus.SUCCESS, reason=reason)
             )
         )
-        if delivery.left_out:
-            text = f"{delivery.left_out} routine events were left out: they came faster than they were taken."
-            delivery.put([self.translator.message(text)])
         return RunOutcome(
             status=status,
             rc=rc,

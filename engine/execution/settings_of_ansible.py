@@ -17,6 +17,8 @@ from engine.domain import capacity
 from engine.execution.ssh import SYSTEM_PATH, Access
 
 _MEGABYTE = 1024 * 1024
+# Characters; ansible-runner replaces a task's bigger result by nothing.
+_LARGEST_RESULT = 64 * 1024 * 1024
 
 
 def forks(hosts: int) -> int:
@@ -42,6 +44,9 @@ def environment(
         "LANG": "C.UTF-8",
         "LC_ALL": "C.UTF-8",
         **marker,
+        "MAX_EVENT_RES": str(_LARGEST_RESULT),
+        # A command that prints bytes which are no UTF-8 has not failed; the events show them.
+        "ANSIBLE_MODULE_STRICT_UTF8_RESPONSE": "False",
         "ANSIBLE_CONFIG": str(directory / "ansible.cfg"),
         "ANSIBLE_HOME": str(directory / "ansible"),
         "ANSIBLE_LOCAL_TEMP": str(directory / "tmp"),

@@ -44,6 +44,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     artifacts: ArtifactSettings
     forks: int | None = None  # of the worker; None = by the machine
     times: LeaseTimes = LeaseTimes()
+    spool_megabytes: int = spool.LIMIT_BYTES // spool.MEGABYTE  # of events that the database has not taken
 
     def __repr__(self) -> str:
         return f"Orders(job_id={self.job_id}, attempt={self.attempt}, ...)"
@@ -56,6 +57,7 @@ class Cause(enum.Enum):
     STOPPED = "The supervisor was asked to stop (the machine goes down, or somebody ended it)."
     DATABASE = "The database did not answer for too long, so the run was stopped."
     FENCED = "The job was taken from this supervisor."
+    SPOOL = "The events of this run could not be kept, so it was stopped."  # the spool says why
     EXPIRED = (
         "The run showed no life for almost a whole lease (was it paused, or its machine?) and was ended."
     )
@@ -81,8 +83,15 @@ class Supervisor:
             loop.add_signal_handler(number, self._stop, Cause.STOPPED)
         await database.connect(self._orders.database_url, maximum=4)
         hub = notifications.Hub(self._orders.database_url, [jobs.CANCEL_CHANNEL])
-        log = spool.Spool(spool.path_of(self._job_id), self._attempt)
-        writer = EventWriter(self._job_id, self._attempt, log, on_fenced=lambda: self._stop(Cause.FENCED))
+        limit = self._orders.spool_megabytes * spool.MEGABYTE
+        log = spool.Spool(spool.path_of(self._job_id), self._attempt, limit=limit)
+        writer = EventWriter(
+            self._job_id,
+            self._attempt,
+            log,
+            on_fenced=lambda: self._stop(Cause.FENCED),
+            on_full=lambda: self._stop(Cause.SPOOL),
+        )
         try:
             await hub.start()
             result = await self._supervised(writer, hub)
@@ -136,15 +145,20 @@ class Supervisor:
                 forks=self._orders.forks,
                 pulse=self._pulse,
             )
-            return self._judged(await _in_own_thread(run))
+            return self._judged(await _in_own_thread(run), writer)
         finally:
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
 
-    def _judged(self, result: runs.RunResult) -> runs.RunResult:
+    def _judged(self, result: runs.RunResult, writer: EventWriter) -> runs.RunResult:
         """A run that was stopped tells why; one that got through before the stop is through."""
         cause = self._cause
+        if cause is Cause.SPOOL and result.status is not JobStatus.SUCCESS:
+            # Ansible may have failed of the same full disk before it could be stopped.
+            return msgspec.structs.replace(
+                result, status=JobStatus.INTERRUPTED, reason=writer.full, message=None
+            )
         if result.status is JobStatus.INTERRUPTED:
             cause = cause or Cause.EXPIRED
         elif cause is None or result.status is not JobStatus.CANCELLED:
@@ -203,17 +217,23 @@ class Supervisor:
         """Write the end; without a database, keep trying as long as the lease might still be ours."""
         if self._cause is Cause.FENCED:
             return False
-        rest = writer.rest(runs.finished_event(result))
-        deadline = time.monotonic() + self._times.patience
+        last = writer.last(runs.finished_event(result))
+        answered = time.monotonic()
         while True:
             try:
+                if writer.waiting:
+                    await writer.flush()
+                    if pulse.now() - self._renewed > self._times.renew:
+                        await self._renew()
+                    answered = time.monotonic()
+                    continue
                 async with asyncio.timeout(STATEMENT_SECONDS):
-                    return await runs.finish(self._job_id, self._attempt, result, rest, self._cipher)
-            except events.Fenced:
+                    return await runs.finish(self._job_id, self._attempt, result, [last], self._cipher)
+            except (events.Fenced, events.SequenceGap):
                 return False
             except (*database.CONNECTION_ERRORS, asyncpg.PostgresError) as error:
                 _LOG.warning("The end of the run waits for the database.", error=str(error))
-                if time.monotonic() > deadline:
+                if time.monotonic() - answered > self._times.patience:
                     return False
                 await asyncio.sleep(RETRY_SECONDS)
 

@@ -164,6 +164,7 @@ class Worker:
                 self._settings.keelyard_bundle_public_key,
             ),
             forks=self._offers.forks,
+            spool_megabytes=self._settings.event_spool_megabytes,
         )
         try:
             child = self._standby.launch(orders, lock)
@@ -252,6 +253,8 @@ class Worker:
         while True:
             try:
                 await events.make_partitions()
+                if keep := self._settings.event_retention_months:
+                    await events.drop_partitions(keep)
                 await sessions.delete_expired()
                 await idempotency_records.delete_expired()
                 await worker_rows.remove_forgotten()

@@ -1,9 +1,7 @@
-"""A job's events: pages, plain text, and following a job while it runs."""
+"""A job's events: pages and plain text."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC
@@ -14,33 +12,12 @@ from engine.domain import permissions
 from engine.domain.errors import NotFound
 from engine.domain.events import EventKind, RunEvent
 from engine.domain.permissions import Permission, Principal
-from engine.domain.statuses import FINAL_JOB_STATUSES, JobStatus
 from engine.store import event_pages, events, job_views
 from engine.store.event_pages import Filters, Span
-from engine.store.notifications import RECONNECTED, Hub
 
-__all__ = [
-    "RESULTS",
-    "Ended",
-    "EventPage",
-    "Filters",
-    "Follower",
-    "Quiet",
-    "Where",
-    "expired",
-    "line",
-    "log",
-    "page",
-    "require",
-]
+__all__ = ["RESULTS", "EventPage", "Filters", "Where", "expired", "line", "log", "page", "require"]
 
 BATCH = 500
-ENDLESS = 2**62  # above every sequence
-# A notification can be lost with its connection; so often a follower looks by itself. It is the ping too.
-LOOK_SECONDS = 15.0
-# Between a job's last event and its final status lies one commit.
-LAST_LOOK_SECONDS = 0.1
-
 
 #: What the results of a task on a host are called in requests.
 RESULTS = {
@@ -50,88 +27,6 @@ RESULTS = {
     "unreachable": EventKind.HOST_UNREACHABLE,
     "skipped": EventKind.HOST_SKIPPED,
 }
-
-
-class Ended(msgspec.Struct, frozen=True):
-    """The last thing a follower hears."""
-
-    status: JobStatus
-
-
-class Quiet(msgspec.Struct, frozen=True):
-    """Nothing happened for a while; the follower is still there."""
-
-
-class Follower:
-    """Fans one LISTEN connection out to everybody who follows a job.
-
-    A follower has a flag, not a queue: whatever it missed it reads from the table, by sequence.
-    """
-
-    def __init__(self, database_url: str) -> None:
-        self._hub = Hub(database_url, [events.CHANNEL])
-        self._flags: dict[uuid.UUID, set[asyncio.Event]] = {}
-        self._task: asyncio.Task[None] | None = None
-        self._closing = False
-
-    async def start(self) -> None:
-        """Open the LISTEN connection."""
-        await self._hub.start()
-        self._task = asyncio.create_task(self._fan_out(), name="job-events")
-
-    async def stop(self) -> None:
-        """End every stream and close the connection."""
-        self._closing = True
-        for flags in self._flags.values():
-            for flag in flags:
-                flag.set()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        await self._hub.stop()
-
-    async def follow(
-        self, job_id: uuid.UUID, after: int, filters: Filters
-    ) -> AsyncIterator[RunEvent | Quiet | Ended]:
-        """Events with a sequence above `after`, as they come, until the job has ended and all were told."""
-        flag = asyncio.Event()
-        self._flags.setdefault(job_id, set()).add(flag)
-        try:
-            while not self._closing:
-                flag.clear()
-                # First how far the job is, then its events: what is final then has all its events told below.
-                progress = await job_views.progress(job_id)
-                if progress is None:
-                    return
-                found = await _read(job_id, after, filters, BATCH)
-                for event in found:
-                    yield event
-                after = found[-1].sequence if found else max(after, 0)
-                if len(found) == BATCH:
-                    continue
-                if progress.status in FINAL_JOB_STATUSES:
-                    yield Ended(progress.status)
-                    return
-                last = bool(found) and found[-1].kind is EventKind.JOB_FINISHED
-                if not await _raised(flag, LAST_LOOK_SECONDS if last else LOOK_SECONDS) and not last:
-                    yield Quiet()
-        finally:
-            self._flags[job_id].discard(flag)
-            if not self._flags[job_id]:
-                del self._flags[job_id]
-
-    async def _fan_out(self) -> None:
-        async with self._hub.subscribe(events.CHANNEL) as payloads:
-            while True:
-                payload = await payloads.get()
-                for flag in self._concerned(payload):
-                    flag.set()
-
-    def _concerned(self, payload: str) -> list[asyncio.Event]:
-        if payload == RECONNECTED:
-            return [flag for flags in self._flags.values() for flag in flags]
-        return list(self._flags.get(uuid.UUID(payload.partition(":")[0]), ()))
 
 
 class Where(msgspec.Struct, frozen=True, kw_only=True):
@@ -192,7 +87,16 @@ async def require(principal: Principal, job_id: uuid.UUID) -> job_views.Progress
 
 
 async def log(job_id: uuid.UUID) -> AsyncIterator[str]:
-    """The events of a job so far as lines of text."""
+    """The events of a job so far as lines of text; what is not kept any more is said first."""
+    progress = await job_views.progress(job_id)
+    last = 0 if progress is None else progress.last_sequence
+    first = await event_pages.first(job_id)
+    if last and first != 1:
+        gone = last if first is None else first - 1
+        yield (
+            f"The first {gone} of {last} events are not kept any more: they are older than"
+            " EVENT_RETENTION_MONTHS.\n"
+        )
     after = 0
     while found := await events.read(job_id, after=after, limit=BATCH):
         yield "".join(line(event) for event in found)
@@ -216,16 +120,3 @@ def line(event: RunEvent) -> str:
     if status := event.data.get("status"):
         words.append(str(status))
     return " ".join(words) + "\n"
-
-
-async def _read(job_id: uuid.UUID, after: int, filters: Filters, limit: int) -> list[RunEvent]:
-    return (await event_pages.read(job_id, Span(above=after, below=ENDLESS), filters, limit)).events
-
-
-async def _raised(flag: asyncio.Event, seconds: float) -> bool:
-    try:
-        async with asyncio.timeout(seconds):
-            await flag.wait()
-    except TimeoutError:
-        return False
-    return True

@@ -21,7 +21,7 @@ from engine.domain.job_notices import ChannelKind, DeliveryStatus, NoticeEvent
 from engine.services import notification_channels as channels
 from engine.services.encryption import Cipher
 from engine.services.notice_settings import NoticeSettings
-from engine.store import database, notification_channels, notification_deliveries, records
+from engine.store import database, locks, notification_channels, notification_deliveries, records
 from engine.store.records import DeliveryTry, NotificationChannel, NotificationDelivery
 
 VANISHED = "The sender was gone before it knew the outcome."
@@ -40,6 +40,8 @@ class Sender:
     async def claim(self) -> NotificationDelivery | None:
         """A delivery that is due, ours for as long as a try may take; None when none is."""
         async with database.transaction():
+            # One after the other, each seeing the claims before it: a channel has one notice under way.
+            await locks.until_commit("keelyard:notice:claim")
             found = await notification_deliveries.lock_next()
             if found is None:
                 return None

@@ -11,6 +11,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 from cryptography.fernet import Fernet
@@ -54,6 +55,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     keycloak_client_secret: str = ""
     keycloak_audience: str = ""  # what access tokens must be for; empty = the client
     keycloak_issuer: str = ""  # when tokens name Keycloak by another address than KEYCLOAK_URL
+    event_retention_months: Annotated[int, msgspec.Meta(ge=0, le=1200)] = (
+        13  # besides the current one; 0 = events are kept for ever
+    )
+    event_spool_megabytes: Annotated[int, msgspec.Meta(ge=1)] = (
+        1024  # of one run's events while the database does not take them
+    )
     keelyard_demo: bool = False
     keelyard_lease_seconds: float = DEFAULT_SECONDS  # without a sign of life, until a run counts as dead
     keelyard_artifacts: str = "auto"  # auto | upstream | bundle

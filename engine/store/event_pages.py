@@ -85,7 +85,7 @@ def _window(span: Span) -> Span:
 
 def _statement(job_id: uuid.UUID, span: Span, filters: Filters, limit: int) -> tuple[Any, ...]:
     """SQL and its values: the events of a span, stopped where their size gets too big."""
-    values: list[Any] = [job_id, span.above, span.below, limit]
+    values: list[Any] = [job_id, span.above + 1, span.below - 1, limit]
 
     def place(value: Any) -> str:
         values.append(value)
@@ -104,13 +104,14 @@ def _statement(job_id: uuid.UUID, span: Span, filters: Filters, limit: int) -> t
 
 def _found(filters: Filters, direction: str, place: Callable[[Any], str]) -> str:
     """The innermost query. A range over a whole index key, which equals what the filter says, leaves the
-    planner no other index that gives the order: what a page costs does not hang on statistics.
+    planner no other index that gives the order: what a page costs does not hang on statistics. (Ends that
+    are included are not estimated as empty, so it does not prefer to sort.)
     """
     columns = rows.quoted(COLUMNS)
     search = "" if filters.text is None else _search(place(filters.text))
     if filters.phase is None and filters.host is None and filters.kinds is None:
         return f"""
-            SELECT {columns} FROM event WHERE job_id = $1 AND sequence > $2 AND sequence < $3{search}
+            SELECT {columns} FROM event WHERE job_id = $1 AND sequence >= $2 AND sequence <= $3{search}
             ORDER BY sequence{direction} LIMIT $4"""
     lead, extra = "", ""
     names = ["kind", "sequence"]
@@ -128,7 +129,7 @@ def _found(filters: Filters, direction: str, place: Callable[[Any], str]) -> str
     return f"""
         SELECT found.* FROM unnest({kinds}::text[]) AS wanted(kind) CROSS JOIN LATERAL (
             SELECT {columns} FROM event
-            WHERE job_id = $1 AND ({key}) > ({lead}wanted.kind, $2) AND ({key}) < ({lead}wanted.kind, $3)
+            WHERE job_id = $1 AND ({key}) >= ({lead}wanted.kind, $2) AND ({key}) <= ({lead}wanted.kind, $3)
                 {extra}{search}
             ORDER BY {order} LIMIT $4) found
         ORDER BY found.sequence{direction} LIMIT $4"""

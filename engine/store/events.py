@@ -10,6 +10,7 @@ import msgspec
 
 from engine.domain.errors import Conflict
 from engine.domain.events import EventKind, RunEvent
+from engine.domain.visible_text import visible_value
 from engine.store import database, rows
 
 CHANNEL = "job_events"  # payload: "<job id>:<last sequence>"
@@ -83,25 +84,14 @@ def _row(job_id: uuid.UUID, event: RunEvent) -> tuple[Any, ...]:
         event.attempt,
         event.kind.value,
         event.phase,
-        _clean(event.task),
-        _clean(event.role),
-        _clean(event.host),
-        _clean(event.message) or "",
+        visible_value(event.task),
+        visible_value(event.role),
+        visible_value(event.host),
+        visible_value(event.message) or "",
         event.duration_seconds,
-        _clean(event.data),
+        visible_value(event.data),
         event.created_at,
     )
-
-
-def _clean(value: Any) -> Any:
-    """Text that PostgreSQL can hold: without NUL, and without halves of surrogate pairs."""
-    if isinstance(value, str):
-        return value.replace("\x00", "").encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_clean(key): _clean(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_clean(inner) for inner in value]
-    return value
 
 
 async def read(
@@ -133,6 +123,8 @@ async def make_partitions(months_ahead: int = 2) -> int:
 
 
 async def drop_partitions(keep_months: int) -> int:
-    """Drop the partitions of months before the last `keep_months`; how many went."""
+    """Drop the events of months before the last `keep_months`, except months with events of a job that runs
+    or waits; how many partitions went. One that is read for long is left for the next time.
+    """
     row = await database.fetch_one("SELECT keelyard_drop_event_partitions($1) AS n", keep_months)
     return 0 if row is None else int(row["n"])

@@ -24,6 +24,7 @@ BENCHES = {
     "launch": "start of a job with 1, 20 and 200 queued, hand-over of room, memory of a run",
     "engine_run": "an engine run against bare ansible-playbook",
     "events": "POST to first task event, and from an event to a client of the stream",
+    "event_store": "events per second into PostgreSQL, and opening a job of 300,000 events",
     "provisioning": "provisioning and its re-run against a plain shell script",
 }
 ENDED_BY_US = 1

@@ -26,7 +26,7 @@ from engine.domain.statuses import JobStatus, Role
 from engine.services import identities, runs
 from engine.services.directory import NewUser
 from engine.services.encryption import Cipher
-from engine.services.identity import Caller
+from engine.services.identity import Caller, IdentityProvider
 from engine.services.settings import Settings
 
 ADMIN = "admin@k8s-provisioner.local"
@@ -114,6 +114,7 @@ class Api:
         self.settings = used
         self.cipher = Cipher(used.encryption_key)
         self.users = identities.of(used).users
+        self.provider: IdentityProvider | None = None
         self._clients: list[httpx.AsyncClient] = []
         self._stopping = stopping
         self._server = server
@@ -162,8 +163,10 @@ async def serving(used: Settings) -> AsyncIterator[Api]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     stopping = asyncio.Event()
-    task = asyncio.create_task(_serve(app.create_app(used), port, stopping))
+    application = app.create_app(used)
+    task = asyncio.create_task(_serve(application, port, stopping))
     api = Api(f"http://127.0.0.1:{port}", used, stopping, task)
+    api.provider = state.of(application).provider
     try:
         await _answering(api, task)
         yield api
@@ -180,7 +183,7 @@ async def _serve(application: Litestar, port: int, stopping: asyncio.Event) -> N
         )
         serving_task = asyncio.create_task(server.serve())
         await stopping.wait()
-        await state.of(application).follower.stop()
+        await state.of(application).live.stop()
         server.stop()
         await serving_task
 

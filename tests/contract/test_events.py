@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from engine.domain.events import EventKind
 from engine.domain.statuses import JobStatus
-from engine.services import job_events
-from engine.store import event_pages
+from engine.services import following
+from engine.services.settings import Settings
+from engine.store import event_pages, events
 from tests.contract.harness import Api, Run, cluster_body, serving, settings, sse
 
 EVENT = {
@@ -225,7 +235,7 @@ async def _frames(client: httpx.AsyncClient, path: str) -> Any:
 
 
 async def test_more_events_than_one_batch_are_streamed(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_events, "BATCH", 7)
+    monkeypatch.setattr(following, "BATCH", 7)
     client, run, path = await begun(api)
     await run.tell_many(30)
     await run.finish(JobStatus.FAILED)
@@ -250,7 +260,7 @@ async def test_events_reach_open_streams_as_they_happen_and_the_stream_ends_with
 
 
 async def test_a_quiet_stream_is_pinged(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job_events, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(following, "LOOK_SECONDS", 0.05)
     client, run, path = await begun(api)
     async with client.stream("GET", path, headers=STREAM) as response:
         frames = sse(response)
@@ -278,5 +288,96 @@ async def test_a_stopping_server_ends_its_streams(database_url: str) -> None:
             frames = sse(response)
             assert await anext(frames) == {"retry": "2000"}
             await api.stop()
-            assert [frame async for frame in frames] == []
-        assert await task == [{"retry": "2000"}]
+            told = [frame async for frame in frames]
+        assert [set(frame) for frame in told] == [{"comment", "retry"}]  # when to come back
+        assert 500 <= int(told[0]["retry"]) <= 3000
+        assert [set(frame) for frame in await task] == [{"retry"}, {"comment", "retry"}]
+
+
+async def test_a_job_whose_events_are_gone_says_so_everywhere(api: Api) -> None:
+    client, run, path = await begun(api)
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    await run.tell(msgspec.structs.replace(run.event(EventKind.MESSAGE), created_at=long_ago))
+    await run.tell_many(2)
+    job = path.removesuffix("/events")
+    assert "events_expired" not in (await client.get(job)).json()
+    await run.finish(JobStatus.SUCCESS)
+
+    await events.drop_partitions(13)
+
+    page = (await client.get(path)).json()
+    assert [event["sequence"] for event in page["data"]] == [2, 3]
+    assert page["events_expired"] is True
+    assert (page["previous"], page["next"]) == (None, None)
+    assert (await client.get(path, params={"tail": True})).json()["events_expired"] is True
+    assert (await client.get(job)).json()["events_expired"] is True
+    assert (await client.get(f"{job}/log")).text.startswith("The first 1 of 3 events are not kept any more")
+    told = await stream(client, path)
+    assert (told[1]["event"], told[1]["data"]) == ("events_expired", '{"first_sequence":2}')
+    assert [frame["id"] for frame in told[2:-1]] == ["2", "3"]
+    assert [frame.get("event") for frame in await stream(client, path, last=1)] == [
+        None,
+        "host_ok",
+        "host_ok",
+        "end",
+    ]
+
+
+async def test_streams_resume_after_the_api_was_killed(database_url: str) -> None:
+    """A real server process, killed and started again on its port; the reader comes back at every place."""
+    used = settings(database_url)
+    async with serving(used) as api:  # plays the rest of the system
+        _, run, path = await begun(api)
+        await run.tell_many(4)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        seen: list[str] = []
+        for round_number in range(3):
+            async with _api_process(used, port) as client:
+                client.headers["Authorization"] = f"Bearer {(await api.login())['access_token']}"
+                headers = STREAM | {"Last-Event-ID": seen[-1] if seen else "0"}
+                async with client.stream("GET", path, headers=headers) as response:
+                    frames = sse(response)
+                    await run.tell_many(2)
+                    while len(seen) < 3 * (round_number + 1):
+                        frame = await anext(frames)
+                        seen += [frame["id"]] if "id" in frame else []
+        await run.finish(JobStatus.SUCCESS)
+        async with _api_process(used, port) as client:
+            client.headers["Authorization"] = f"Bearer {(await api.login())['access_token']}"
+            seen += [frame["id"] for frame in await stream(client, path, int(seen[-1])) if "id" in frame]
+
+    assert seen == [str(number) for number in range(1, 11)]
+
+
+@contextlib.asynccontextmanager
+async def _api_process(used: Settings, port: int) -> AsyncIterator[httpx.AsyncClient]:
+    """`keelyard api`, killed at the end."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "DATABASE_URL": used.database_url,
+        "SECRET_KEY": used.secret_key,
+        "ENCRYPTION_KEY": used.encryption_key,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "engine.processes", "api", "--port", str(port)],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            async with asyncio.timeout(60):
+                while process.poll() is None:
+                    with contextlib.suppress(httpx.TransportError):
+                        await client.get("/health")
+                        break
+                    await asyncio.sleep(0.1)
+            yield client
+            process.kill()
+            process.wait()
+    finally:
+        process.kill()
+        process.wait()

@@ -394,6 +394,7 @@ async def test_the_openapi_document_names_every_route(api: Api) -> None:
         "POST /api/v1/clusters/{cluster_id}/verify",
         "GET /api/v1/clusters/{cluster_id}/plans",
         "GET /api/v1/jobs/{job_id}/plan",
+        "GET /api/v1/events",
         "GET /api/v1/jobs",
         "GET /api/v1/jobs/{job_id}",
         "GET /api/v1/jobs/{job_id}/events",

@@ -258,7 +258,7 @@ async def test_tls_is_checked_against_the_name(store, tmp_path, monkeypatch):
 
 async def test_senders_never_send_one_notice_at_the_same_time_and_each_once(store):
     async with HttpReceiver().listening() as receiver:
-        made = [await channel(receiver.url, name=f"hook-{number}") for number in range(4)]
+        made = [await channel(f"{receiver.url}/{number}", name=f"hook-{number}") for number in range(4)]
         for _ in range(5):
             await end_a_job()
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import asyncpg
@@ -70,7 +71,7 @@ class Workplace:
         (self.content / "playbooks" / "provision.yml").write_text(text)
 
     def start_worker(
-        self, home: Path | None = None, code: Path = ROOT, **settings: str
+        self, home: Path | None = None, code: Path = ROOT, prefix: Sequence[str] = (), **settings: str
     ) -> subprocess.Popen[bytes]:
         home = home or self.home
         environment = {
@@ -85,7 +86,7 @@ class Workplace:
         } | ({"DATABASE_URL": self.url} if self.url else {})
         with (home / "worker.log").open("ab") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "engine.processes", "worker", "--concurrency", "2"],
+                [*prefix, sys.executable, "-m", "engine.processes", "worker", "--concurrency", "2"],
                 cwd=code,
                 env=environment,
                 stdout=log,

@@ -34,7 +34,7 @@ class HttpReceiver:
     def __init__(self, *script: int | str) -> None:
         self.script: list[int | str] = list(script)
         self.requests: list[Received] = []
-        self.at_once: dict[str, int] = {}
+        self.at_once: dict[str, int] = {}  # by delivery, and by path
         self.most_at_once: dict[str, int] = {}
         self.url = ""
 
@@ -45,13 +45,15 @@ class HttpReceiver:
             headers = {name.lower(): value for name, _, value in (each.partition(": ") for each in rest)}
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             self.requests.append(Received(line, headers, body))
-            delivery = headers.get("x-keelyard-delivery", "")
-            self.at_once[delivery] = self.at_once.get(delivery, 0) + 1
-            self.most_at_once[delivery] = max(self.most_at_once.get(delivery, 0), self.at_once[delivery])
+            keys = (headers.get("x-keelyard-delivery", ""), line.split()[1])
+            for key in keys:
+                self.at_once[key] = self.at_once.get(key, 0) + 1
+                self.most_at_once[key] = max(self.most_at_once.get(key, 0), self.at_once[key])
             try:
                 await self._reply(writer)
             finally:
-                self.at_once[delivery] -= 1
+                for key in keys:
+                    self.at_once[key] -= 1
 
     async def _reply(self, writer: asyncio.StreamWriter) -> None:
         step = self.script.pop(0) if self.script else 204

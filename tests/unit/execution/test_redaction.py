@@ -5,7 +5,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from engine.execution import redaction
-from engine.execution.redaction import REDACTED, Redactor
+from engine.execution.redaction import REDACTED, Redactor, bounded
 
 PASSWORD = 'p4ss "word"\\ü'
 
@@ -52,8 +52,8 @@ def test_unknown_keys_and_join_tokens_are_hidden_too(pem: str) -> None:
     assert "0123456789abcdef" not in redact("kubeadm join --token abcdef.0123456789abcdef")
 
 
-def test_colours_nul_and_broken_characters_go() -> None:
-    assert Redactor([]).text("\x1b[31mred\x1b[0m\x00 \udcff ok\n") == "red ? ok\n"
+def test_colours_go_and_what_no_text_can_hold_is_shown() -> None:
+    assert Redactor([]).text("\x1b[31mred\x1b[0m\x00 \udcff ok\n") == "red␀ \\xff ok\n"
 
 
 def test_values_are_redacted_at_any_depth_keys_too() -> None:
@@ -67,3 +67,21 @@ def test_large_results_are_cut_and_keep_the_end_of_what_was_said() -> None:
     assert cut["rc"] == 3
     assert cut["stdout"].endswith("end")
     assert len(str(cut)) < redaction.RESULT_LIMIT
+
+
+def test_a_secret_broken_up_by_control_characters_does_not_get_through() -> None:
+    sixteen = "hunter2-hunter2".encode("utf-16-le").decode("latin-1")
+
+    assert Redactor(["hunter2-hunter2"]).text(f"says {sixteen}!") == f"says {REDACTED}!"
+
+
+def test_of_a_huge_result_the_end_is_kept_and_the_rest_is_counted() -> None:
+    line = "x" * 10_000_000 + " hunter2-hunter2 the end"
+    result = bounded({"stdout": line, "stdout_lines": [line], "rc": 0}, Redactor(["hunter2-hunter2"]))
+
+    assert result["truncated"] is True
+    assert result["left_out"] == ["stdout_lines"]
+    assert result["rc"] == 0
+    assert result["stdout"].endswith(f"x {REDACTED} the end")
+    assert result["stdout"].startswith("[… 9,9")
+    assert len(result["stdout"]) < 20_000
