@@ -13,15 +13,18 @@ from litestar.openapi.spec import Components, SecurityScheme
 
 from api import decoding, documentation, errors, state
 from api.layers.asgi import App, networks
+from api.layers.browser_sessions import BrowserSessions
 from api.layers.deadline import Deadline
 from api.layers.drain import Drain
 from api.layers.identity import Identity
 from api.layers.observation import Observation
 from api.layers.rate_limits import RateLimits
 from api.layers.refusals import Refusals
+from api.layers.screening import Screening
 from api.routes import (
     audit_logs,
     auth,
+    browser_sessions,
     clusters,
     events,
     job_hosts,
@@ -78,6 +81,7 @@ def create_app(settings: Settings) -> Litestar:
         route_handlers=[
             root.router,
             auth.router,
+            browser_sessions.router,
             clusters.router,
             jobs.router,
             events.router,
@@ -115,8 +119,11 @@ def _layered(inner: App, shared: state.Shared) -> App:
         per_hour=settings.rate_limit_per_hour,
         logins_per_minute=settings.auth_rate_limit_per_minute,
     )
+    identified = BrowserSessions(
+        Identity(limited, shared.provider, shared.service_tokens), shared.csrf_tokens
+    )
     return Observation(
-        Drain(Identity(limited, shared.provider, shared.service_tokens)),
+        Screening(Drain(identified)),
         proxies=networks(settings.trusted_proxy_cidrs),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import types
 import typing
 from collections.abc import Iterator
@@ -34,9 +35,19 @@ def decode[S: msgspec.Struct](body: bytes, wanted: type[S]) -> S:
     """
     try:
         value = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        json.loads(body, object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
         raise MalformedBody(f"The body is not valid JSON: {error}.") from error
     return convert(value, wanted)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    """Two members of one name would be two requests: which is meant, two readers tell differently."""
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise ValueError(f"the member {name[:80]!r} comes twice")
+        seen.add(name)
 
 
 def convert[S: msgspec.Struct](value: Any, wanted: type[S]) -> S:

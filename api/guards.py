@@ -13,12 +13,17 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
 from engine.domain import permissions
-from engine.domain.errors import FieldProblem, InvalidSpec, Unauthenticated
+from engine.domain.errors import FieldProblem, Forbidden, InvalidSpec, Unauthenticated
 from engine.domain.permissions import Permission, Principal
 from engine.services.identity import Caller
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 AnyRequest = Request[Any, Any, Any]
+
+CSRF_REFUSED = (
+    "This request came with a browser's cookies, but without the X-CSRF-Token of its session, or from a page"
+    " of another site."
+)
 
 
 async def authenticated(connection: Connection, _: BaseRouteHandler) -> None:
@@ -28,6 +33,8 @@ async def authenticated(connection: Connection, _: BaseRouteHandler) -> None:
 
 def require_principal(connection: Connection) -> Principal:
     """The caller with a good token; raises Unauthenticated."""
+    if connection.scope.get("csrf_refused"):
+        raise Forbidden(CSRF_REFUSED)
     if connection.scope.get("user") is None:
         refused = connection.scope.get("refused_token")
         raise Unauthenticated(
@@ -52,9 +59,17 @@ async def known_query(connection: Connection, handler: BaseRouteHandler) -> None
         getattr(field.kwarg_definition, "name", None) or name
         for name, field in handler.parsed_fn_signature.parameters.items()
     }
-    unknown = sorted(set(connection.query_params) - known)
-    if unknown:
-        raise InvalidSpec([FieldProblem(name[:100], "is not a known query parameter") for name in unknown])
+    given = connection.query_params
+    problems = [
+        FieldProblem(name[:100], "is not a known query parameter") for name in sorted(set(given) - known)
+    ]
+    problems += [
+        FieldProblem(name, "comes twice")
+        for name in sorted(known & set(given))
+        if len(given.getall(name)) > 1
+    ]
+    if problems:
+        raise InvalidSpec(problems)
 
 
 def principal(request: AnyRequest) -> Principal:

@@ -7,6 +7,7 @@ from typing import cast
 from litestar import Litestar
 from litestar.datastructures import State
 
+from api.layers.browser_sessions import CsrfTokens
 from engine.services.counters import Counters
 from engine.services.encryption import Cipher
 from engine.services.identities import Identities
@@ -39,6 +40,7 @@ class Shared:
         self.channels = channels
         self.counters = counters
         self.service_tokens = ServiceTokens()
+        self.csrf_tokens = CsrfTokens(settings.secret_key)
 
 
 def of(app: Litestar) -> Shared:

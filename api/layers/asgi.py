@@ -52,6 +52,15 @@ def within(address: str, among: Networks) -> bool:
     return any(parsed.version == network.version and parsed in network for network in among)
 
 
+def secure(scope: Scope, proxies: Networks) -> bool:
+    """Whether the caller speaks TLS: with this server, or with a trusted proxy that says so."""
+    if scope.get("scheme") == "https":
+        return True
+    client = scope.get("client")
+    trusted = client is not None and within(str(client[0]), proxies)
+    return trusted and (header(scope, b"x-forwarded-proto") or "").strip().lower() == "https"
+
+
 def client_address(scope: Scope, proxies: Networks) -> str:
     """Who is asking: the peer, or, behind trusted proxies, the nearest address that is none of them."""
     client = scope.get("client")

@@ -44,12 +44,10 @@ class LoginOperation(Operation):
 )
 async def login(request: guards.AnyRequest) -> Tokens:
     """Takes the OAuth2 password form, and the same members as JSON."""
-    credentials = await _credentials(request)
+    given = await credentials(request)
     scope: dict[str, object] = request.scope  # type: ignore[assignment]
-    scope["claimed_actor"] = credentials.username
-    grant = await state.of(request.app).provider.login(
-        credentials.username, credentials.password, guards.caller(request)
-    )
+    scope["claimed_actor"] = given.username
+    grant = await state.of(request.app).provider.login(given.username, given.password, guards.caller(request))
     return _tokens(grant)
 
 
@@ -77,10 +75,11 @@ async def logout(request: guards.AnyRequest) -> None:
 @get("/me", summary="Current user info", guards=[guards.authenticated])
 async def me(request: guards.AnyRequest) -> User:
     """Who the access token belongs to."""
-    return _user(guards.principal(request))
+    return user(guards.principal(request))
 
 
-async def _credentials(request: guards.AnyRequest) -> Login:
+async def credentials(request: guards.AnyRequest) -> Login:
+    """Of a login in any of its media types; raises MalformedBody, InvalidSpec."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in _FORMS:
         return decoding.decode(await request.body(), Login)
@@ -97,11 +96,12 @@ def _tokens(grant: Grant) -> Tokens:
         refresh_token=grant.refresh_token,
         token_type="bearer",  # noqa: S106 - the scheme's name
         expires_in=grant.expires_in,
-        user=_user(grant.principal),
+        user=user(grant.principal),
     )
 
 
-def _user(principal: Principal) -> User:
+def user(principal: Principal) -> User:
+    """Who somebody is, as the wire tells it."""
     return User(
         id=principal.account_id,
         email=principal.email,

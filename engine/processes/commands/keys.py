@@ -37,8 +37,8 @@ def generate() -> None:
 def rotate(batch: int) -> None:
     """Encrypt every stored secret anew under the newest key. Cut off, it is simply run again.
 
-    With ENCRYPTION_KEY set, put the new key in front of the old one first and restart all processes. Else a new
-    key is made here; processes that run find it by themselves.
+    With ENCRYPTION_KEY set, put the new key in front of the old one first and restart all processes. Else a
+    new key is made here; processes that run find it by themselves.
     """
     in_use = _keys_for_rotation()
     _run(lambda: key_rotation.rotate(Cipher(",".join(in_use)), _CALLER, batch=batch, told=_tell))
