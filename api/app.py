@@ -12,6 +12,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from api import decoding, documentation, errors, state
+from api.control_plane import router as control_plane
 from api.layers.asgi import App, networks
 from api.layers.browser_sessions import BrowserSessions
 from api.layers.deadline import Deadline
@@ -93,6 +94,7 @@ def create_app(settings: Settings) -> Litestar:
             users.router,
             service_tokens.router,
             audit_logs.router,
+            control_plane.router,
             documentation.router,
         ],
         exception_handlers=errors.HANDLERS,
@@ -101,7 +103,7 @@ def create_app(settings: Settings) -> Litestar:
         openapi_config=_openapi(),
         cors_config=_cors(settings),
         request_max_body_size=BODY_LIMIT,
-        signature_types=[decoding.Body],
+        signature_types=[decoding.Body, decoding.AnyTypeBody],
         # Litestar 3 has no logging of its own either; `api.logs` configures structlog.
         logging_config=None,
     )

@@ -130,3 +130,11 @@ class Body(MsgspecDTO[T], Generic[T]):  # noqa: UP046 - Litestar looks for the T
         cls, field_definition: FieldDefinition, handler_id: str, schema_creator: SchemaCreator
     ) -> Reference | Schema:
         return schema_creator.for_field_definition(field_definition)
+
+
+class AnyTypeBody(Body[T], Generic[T]):  # noqa: UP046 - Litestar looks for the TypeVar
+    """The same for contracts whose servers never looked at the Content-Type."""
+
+    @override
+    def decode_bytes(self, value: bytes) -> T:
+        return decode(value, self.model_type)

@@ -1,7 +1,8 @@
-"""The only place that turns errors into HTTP for the native contract: problem details (RFC 9457)."""
+"""The only place that turns errors into HTTP: problem details (RFC 9457), or its contract's shape."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,8 +11,11 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
+from api import control_plane
+from api.control_plane import errors as control_plane_errors
 from api.decoding import MalformedBody, UnsupportedBody
 from api.schemas.common import FieldError, Problem
+from api.shapes import Rendered, Renderer, below
 from engine.domain import errors
 
 RETRY_SECONDS = 2  # in which what was away may be back
@@ -38,22 +42,28 @@ def status_of(error: errors.KeelyardError) -> int:
 
 
 def problem(
-    status: int,
-    detail: str,
-    correlation_id: str,
-    *,
-    fields: list[FieldError] | None = None,
-) -> bytes:
-    """The body of an error reply."""
-    return msgspec.json.encode(
+    status: int, detail: str, correlation_id: str, fields: Sequence[FieldError] | None = None
+) -> Rendered:
+    """A problem document, the native contract's shape."""
+    body = msgspec.json.encode(
         Problem(
             title=HTTPStatus(status).phrase,
             status=status,
             detail=detail,
             correlation_id=correlation_id,
-            errors=fields if fields is not None else msgspec.UNSET,
+            errors=list(fields) if fields is not None else msgspec.UNSET,
         )
     )
+    return Rendered(status=status, body=body, media_type=MEDIA_TYPE)
+
+
+def renderer(path: str) -> Renderer:
+    """What renders errors below a path."""
+    return next((render for base, render in _RENDERERS.items() if below(path, base)), problem)
+
+
+#: Of the contracts with a base of their own.
+_RENDERERS: dict[str, Renderer] = {control_plane.BASE: control_plane_errors.render}
 
 
 def headers_for(status: int) -> dict[str, str]:
@@ -77,10 +87,11 @@ def _reply(
 ) -> Response[bytes]:
     # What the audit log tells of a refused request is what the caller was told.
     request.scope["refusal"] = detail  # type: ignore[typeddict-unknown-key]
+    rendered = renderer(request.scope["path"])(status, detail, correlation_id(request), fields)
     return Response(
-        problem(status, detail, correlation_id(request), fields=fields),
-        status_code=status,
-        media_type=MEDIA_TYPE,
+        rendered.body,
+        status_code=rendered.status,
+        media_type=rendered.media_type,
         headers={**headers_for(status), **(headers or {})},
     )
 

@@ -86,3 +86,8 @@ def caller(request: AnyRequest) -> Caller:
         user_agent=request.headers.get("user-agent", ""),
         correlation_id=scope["correlation_id"],
     )
+
+
+def claim_actor(request: AnyRequest, email: str) -> None:
+    """Says who an anonymous caller claims to be, for the audit log, should the request be refused."""
+    request.scope["claimed_actor"] = email  # type: ignore[typeddict-unknown-key]

@@ -25,17 +25,17 @@ def header(scope: Scope, name: bytes) -> str | None:
 async def refuse(
     scope: Scope, send: Send, status: int, detail: str, headers: dict[str, str] | None = None
 ) -> None:
-    """Answer with a problem before the application is reached."""
-    body = errors.problem(status, detail, scope.get("correlation_id", ""))
+    """Answer with an error, in the path's shape, before the application is reached."""
+    rendered = errors.renderer(scope["path"])(status, detail, scope.get("correlation_id", ""), None)
     every = {
-        "content-type": errors.MEDIA_TYPE,
-        "content-length": str(len(body)),
+        "content-type": rendered.media_type,
+        "content-length": str(len(rendered.body)),
         **errors.headers_for(status),
         **(headers or {}),
     }
     pairs = [(name.lower().encode(), value.encode()) for name, value in every.items()]
-    await send({"type": "http.response.start", "status": status, "headers": pairs})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await send({"type": "http.response.start", "status": rendered.status, "headers": pairs})
+    await send({"type": "http.response.body", "body": rendered.body, "more_body": False})
 
 
 def networks(text: str) -> Networks:

@@ -45,8 +45,7 @@ class LoginOperation(Operation):
 async def login(request: guards.AnyRequest) -> Tokens:
     """Takes the OAuth2 password form, and the same members as JSON."""
     given = await credentials(request)
-    scope: dict[str, object] = request.scope  # type: ignore[assignment]
-    scope["claimed_actor"] = given.username
+    guards.claim_actor(request, given.username)
     grant = await state.of(request.app).provider.login(given.username, given.password, guards.caller(request))
     return _tokens(grant)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar import Response, Router, get
 
-from api import guards, metrics, state
+from api import control_plane, guards, metrics, state
 from api.layers import asgi
 from api.schemas.root import About, Health
 from engine.services import measurements
@@ -13,7 +13,7 @@ BASES = {
     "provisioner": "/",
     "gitops": "/",
     "px-backup": "/px-backup",
-    "aws-control-plane": "/control-plane",
+    "aws-control-plane": control_plane.BASE,
     "regional-platform": "/",
 }
 

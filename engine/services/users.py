@@ -152,6 +152,11 @@ class Users:
             )
 
 
+def is_email(text: str) -> bool:
+    """Whether a text can be the e-mail address of a user."""
+    return _EMAIL.fullmatch(text) is not None
+
+
 def parse_id(text: str) -> uuid.UUID:
     """The id of a user; raises NotFound for what cannot be one."""
     try:
@@ -176,7 +181,7 @@ def _name(full_name: str) -> str:
 
 def _check(email: str | None, full_name: str | None, roles: frozenset[Role] | None) -> None:
     problems = []
-    if email is not None and not _EMAIL.fullmatch(email):
+    if email is not None and not is_email(email):
         problems.append(FieldProblem("email", f"{email[:80]!r} is not an e-mail address"))
     if full_name is not None and (len(full_name) > MAXIMUM_NAME or not full_name.isprintable()):
         problems.append(

@@ -436,6 +436,11 @@ async def test_the_openapi_document_names_every_route(api: Api) -> None:
         "GET /api/v1/notification-channels/{channel_id}/deliveries",
         "GET /api/v1/notification-channels/{channel_id}/deliveries/{delivery_id}",
         "POST /api/v1/notification-channels/{channel_id}/deliveries/{delivery_id}/redeliver",
+        "POST /control-plane/auth/login",
+        "GET /control-plane/staff/me",
+        "POST /control-plane/staff/register",
+        "POST /control-plane/staff/enable",
+        "POST /control-plane/staff/disable",
     }
     create = document["paths"]["/api/v1/clusters"]["post"]["requestBody"]["content"]["application/json"]
     assert "ClusterCreate" in create["schema"]["$ref"]

@@ -1,0 +1,351 @@
+"""/control-plane: login, staff and tenants as the contract documents them, and its errors."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+
+from engine.domain.statuses import Role
+from engine.services import users as user_rules
+from engine.services.identity import Caller
+from tests.contract.harness import ADMIN, PASSWORD, Api, serving, settings
+
+LOGIN = "/control-plane/auth/login"
+ME = "/control-plane/staff/me"
+REGISTER = "/control-plane/staff/register"
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+NOBODY = "550e8400-e29b-41d4-a716-446655440002"
+NEWCOMER = {"email": "newstaff@example.com", "password": "StrongPassword123!", "roles": ["staff"]}
+
+
+def data(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
+    """What a success wraps; the wrapping is checked."""
+    body = answer.json()
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert set(body) == {"success", "data", "timestamp"}
+    assert body["success"] is True
+    assert TIME.fullmatch(body["timestamp"])
+    return body["data"]
+
+
+def refused(answer: httpx.Response, status: int, code: str) -> str:
+    """The message of an error; its shape is checked."""
+    body = answer.json()
+    assert (answer.status_code, body["error"]["code"]) == (status, code), answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert set(body) == {"error", "timestamp"}
+    assert set(body["error"]) == {"code", "message", "correlationId"}
+    assert body["error"]["correlationId"] == answer.headers["x-request-id"]
+    assert TIME.fullmatch(body["timestamp"])
+    return str(body["error"]["message"])
+
+
+async def signed_in(api: Api, email: str, password: str = PASSWORD) -> httpx.AsyncClient:
+    """A client with a token of this contract's login."""
+    session = data(await api.anonymous().post(LOGIN, json={"email": email, "password": password}))
+    return api.anonymous(Authorization=f"Bearer {session['token']}")
+
+
+# -- login --
+
+
+async def test_a_login_gives_a_token_and_tells_whose_it_is(api: Api) -> None:
+    session = data(await api.anonymous().post(LOGIN, json={"email": ADMIN.upper(), "password": PASSWORD}))
+
+    assert set(session) == {"token", "staff"}
+    assert set(session["staff"]) == {"staff_id", "email", "roles", "enabled"}
+    assert uuid.UUID(session["staff"]["staff_id"]).version == 4
+    assert (session["staff"]["email"], session["staff"]["roles"]) == (ADMIN, ["admin"])
+    assert session["staff"]["enabled"] is True
+    client = api.anonymous(Authorization=f"Bearer {session['token']}")
+    assert data(await client.get(ME))["staff_id"] == session["staff"]["staff_id"]
+    # One identity: the token holds on the other surfaces, and theirs holds here.
+    assert (await client.get("/api/v1/auth/me")).json()["email"] == ADMIN
+    assert data(await (await api.admin()).get(ME))["email"] == ADMIN
+
+
+async def test_a_login_body_that_does_not_fit_is_400(api: Api) -> None:
+    wrong: list[tuple[Any, str]] = [
+        ({"email": "user@example.com"}, "password"),
+        ({"password": "Password123!"}, "email"),
+        ({"email": "no address", "password": "Password123!"}, "email"),
+        ({"email": "user@example.com", "password": ""}, "password"),
+        ({"email": 1, "password": "Password123!"}, "email"),
+        ({"email": "user@example.com", "password": "x", "admin": True}, "admin"),
+        ([], "body"),
+    ]
+    client = api.anonymous()
+
+    for body, field in wrong:
+        message = refused(await client.post(LOGIN, json=body), 400, "ValidationError")
+        assert message.startswith(f"{field}: ")
+
+
+async def test_wrong_password_unknown_account_and_disabled_account_are_401(api: Api) -> None:
+    await api.account(Role.OPERATOR, "olga@example.local")
+    olga = await api.users.find("olga@example.local")
+    await api.users.set_enabled(olga.id, Caller(), enabled=False)
+    client = api.anonymous()
+
+    async def told(email: str, password: str) -> str:
+        answer = await client.post(LOGIN, json={"email": email, "password": password})
+        return refused(answer, 401, "Unauthorized")
+
+    wrong = await told(ADMIN, "wrong-wrong-wrong")
+    unknown = await told("nobody@example.local", "wrong-wrong-wrong")
+    guessed = await told("olga@example.local", "wrong-wrong-wrong")
+    disabled = await told("olga@example.local", PASSWORD)
+
+    assert wrong == unknown == guessed != disabled
+
+
+async def test_roles_have_the_names_of_this_contract(api: Api) -> None:
+    admin = await signed_in(api, ADMIN)
+    body = NEWCOMER | {"roles": ["staff", "manager", "admin"]}
+    data(await admin.post(REGISTER, json=body), 201)
+
+    session = data(await api.anonymous().post(LOGIN, json={k: body[k] for k in ("email", "password")}))
+    operator = await (await api.account(Role.OPERATOR)).get(ME)
+    viewer = await (await api.account(Role.VIEWER)).get(ME)
+
+    assert session["staff"]["roles"] == ["admin", "manager", "staff"]
+    assert (data(operator)["roles"], data(viewer)["roles"]) == (["manager"], ["staff"])
+
+
+# -- staff --
+
+
+async def test_the_own_profile(api: Api) -> None:
+    profile = data(await (await signed_in(api, ADMIN)).get(ME))
+
+    assert set(profile) == {"staff_id", "email", "roles", "enabled", "created_at", "updated_at"}
+    assert (profile["email"], profile["roles"], profile["enabled"]) == (ADMIN, ["admin"], True)
+    assert TIME.fullmatch(profile["created_at"])
+    assert TIME.fullmatch(profile["updated_at"])
+
+
+async def test_a_profile_without_a_good_token_is_401(api: Api) -> None:
+    none = await api.anonymous().get(ME)
+    forged = await api.anonymous(Authorization="Bearer nix").get(ME)
+    client = await api.admin()
+    await client.post("/api/v1/auth/logout")
+
+    for answer in (none, forged, await client.get(ME)):
+        refused(answer, 401, "Unauthorized")
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_the_profile_of_a_disabled_account_is_403_and_of_a_deleted_one_404(api: Api) -> None:
+    client = await api.account(Role.OPERATOR, "olga@example.local")
+    olga = await api.users.find("olga@example.local")
+    data(await client.get(ME))
+
+    await api.users.set_enabled(olga.id, Caller(), enabled=False)
+    refused(await client.get(ME), 403, "Forbidden")
+    await api.users.delete(olga.id, Caller())
+    refused(await client.get(ME), 404, "NotFound")
+
+
+async def test_an_administrator_registers_staff_that_can_log_in(api: Api) -> None:
+    admin = await signed_in(api, ADMIN)
+
+    made = data(await admin.post(REGISTER, json=NEWCOMER | {"email": "NewStaff@Example.com"}), 201)
+
+    assert set(made) == {"staff_id", "email", "roles", "enabled", "created_at"}
+    assert (made["email"], made["roles"], made["enabled"]) == ("newstaff@example.com", ["staff"], True)
+    assert TIME.fullmatch(made["created_at"])
+    newcomer = await signed_in(api, NEWCOMER["email"], NEWCOMER["password"])
+    assert data(await newcomer.get(ME))["staff_id"] == made["staff_id"]
+    assert (await admin.get(f"/api/v1/users/{made['staff_id']}")).json()["role"] == "viewer"
+    refused(await admin.post(REGISTER, json=NEWCOMER), 409, "Conflict")
+
+
+async def test_a_registration_is_done_once_per_idempotency_key(api: Api) -> None:
+    admin = await signed_in(api, ADMIN)
+    key = {"Idempotency-Key": "once"}
+
+    first = await admin.post(REGISTER, json=NEWCOMER, headers=key)
+    again = await admin.post(REGISTER, json=NEWCOMER, headers=key)
+    other = await admin.post(REGISTER, json=NEWCOMER | {"roles": ["admin"]}, headers=key)
+
+    assert data(first, 201) == data(again, 201)
+    refused(other, 400, "ValidationError")
+
+
+async def test_a_registration_that_does_not_fit_names_every_field(api: Api) -> None:
+    wrong: list[tuple[dict[str, Any], list[str]]] = [
+        ({"email": "newstaff"}, ["email"]),
+        ({"email": "new staff@example.com"}, ["email"]),
+        ({"password": "Short1!"}, ["password"]),
+        ({"password": "Aa1!" * 33}, ["password"]),
+        ({"password": "no-upper-case-1"}, ["password"]),
+        ({"password": "NO-LOWER-CASE-1"}, ["password"]),
+        ({"password": "No-Digit-At-All"}, ["password"]),
+        ({"password": "NoSpecialCharacter1"}, ["password"]),
+        ({"roles": []}, ["roles"]),
+        ({"roles": ["operator"]}, ["roles"]),
+        ({"roles": "staff"}, ["roles"]),
+        ({"roles": None}, ["roles"]),
+        ({"email": "x", "password": "x", "roles": []}, ["email", "password", "roles"]),
+        ({"enabled": False}, ["enabled"]),
+    ]
+    admin = await signed_in(api, ADMIN)
+
+    for change, fields in wrong:
+        message = refused(await admin.post(REGISTER, json=NEWCOMER | change), 400, "ValidationError")
+        assert [part.partition(":")[0].partition(".")[0] for part in message.split("; ")] == fields
+
+
+async def test_an_account_is_disabled_and_enabled_again(api: Api) -> None:
+    admin = await signed_in(api, ADMIN)
+    member = await api.account(Role.VIEWER, "vera@example.local")
+    body = {"staff_id": data(await member.get(ME))["staff_id"]}
+
+    off = data(await admin.post("/control-plane/staff/disable", json=body))
+    refused(await member.get(ME), 403, "Forbidden")
+    on = data(await admin.post("/control-plane/staff/enable", json=body))
+
+    assert off == {"message": "Staff account disabled successfully", **body}
+    assert on == {"message": "Staff account enabled successfully", **body}
+    # The old session has ended for good; a new login works.
+    refused(await member.get(ME), 401, "Unauthorized")
+    data(await (await signed_in(api, "vera@example.local")).get(ME))
+
+
+@pytest.mark.parametrize("path", ["/control-plane/staff/enable", "/control-plane/staff/disable"])
+async def test_switching_an_account_that_is_not_there_or_no_id(api: Api, path: str) -> None:
+    admin = await signed_in(api, ADMIN)
+
+    refused(await admin.post(path, json={"staff_id": NOBODY}), 404, "NotFound")
+    for wrong in ("nix", "", "00000000-0000-0000-0000-000000000001", "{" + NOBODY + "}", NOBODY + "0"):
+        refused(await admin.post(path, json={"staff_id": wrong}), 400, "ValidationError")
+    refused(await admin.post(path, json={}), 400, "ValidationError")
+
+
+async def test_nobody_disables_the_own_account(api: Api) -> None:
+    admin = await signed_in(api, ADMIN)
+    own = data(await admin.get(ME))["staff_id"]
+
+    refused(await admin.post("/control-plane/staff/disable", json={"staff_id": own}), 409, "Conflict")
+
+
+async def test_only_administrators_manage_staff(api: Api) -> None:
+    manager, member = await api.account(Role.OPERATOR), await api.account(Role.VIEWER)
+    bodies = {"register": NEWCOMER, "enable": {"staff_id": NOBODY}, "disable": {"staff_id": NOBODY}}
+
+    for name, body in bodies.items():
+        path = f"/control-plane/staff/{name}"
+        refused(await api.anonymous().post(path, json=body), 401, "Unauthorized")
+        refused(await manager.post(path, json=body), 403, "Forbidden")
+        refused(await member.post(path, json=body), 403, "Forbidden")
+
+
+async def test_deeds_and_refusals_are_audited(api: Api) -> None:
+    admin = await signed_in(api, ADMIN)
+    made = data(await admin.post(REGISTER, json=NEWCOMER), 201)["staff_id"]
+    await admin.post(REGISTER, json=NEWCOMER)
+    await admin.post("/control-plane/staff/disable", json={"staff_id": made})
+    await admin.post("/control-plane/staff/enable", json={"staff_id": made})
+    await api.anonymous().post(LOGIN, json={"email": "eve@example.com", "password": "x"})
+    await (await api.account(Role.VIEWER, "vera@example.local")).post(REGISTER, json=NEWCOMER)
+
+    entries = (await admin.get("/api/v1/audit-logs")).json()["data"]
+
+    told = [(entry["actor"], entry["action"], entry["resource_name"], entry["status"]) for entry in entries]
+    assert [each for each in told if each[1:3] != ("session:login", "vera@example.local")] == [
+        ("vera@example.local", "user:create", None, "refused"),
+        ("keelyard", "user:create", "vera@example.local", "success"),
+        ("eve@example.com", "session:login", None, "refused"),
+        (ADMIN, "user:enable", NEWCOMER["email"], "success"),
+        (ADMIN, "user:disable", NEWCOMER["email"], "success"),
+        (ADMIN, "user:create", NEWCOMER["email"], "refused"),
+        (ADMIN, "user:create", NEWCOMER["email"], "success"),
+        (ADMIN, "session:login", ADMIN, "success"),
+        ("keelyard", "user:create", ADMIN, "success"),
+    ]
+
+
+# -- errors --
+
+
+async def test_what_is_not_served(api: Api) -> None:
+    cases = [
+        ("GET", "/control-plane", 404, "NotFound"),
+        ("GET", "/control-plane/", 404, "NotFound"),
+        ("GET", "/control-plane/nix", 404, "NotFound"),
+        ("GET", "/control-plane//nix", 404, "NotFound"),
+        ("POST", "/control-plane/auth/refresh", 404, "NotFound"),
+        ("GET", "/control-plane/auth/login", 405, "MethodNotAllowed"),
+        ("DELETE", "/control-plane/staff/me", 405, "MethodNotAllowed"),
+    ]
+    client = await api.admin()
+
+    for method, path, status, code in cases:
+        refused(await client.request(method, path), status, code)
+
+
+async def test_a_path_that_only_begins_alike_is_of_the_native_contract(api: Api) -> None:
+    answer = await api.anonymous().get("/control-planes")
+
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_a_body_that_is_no_json(api: Api) -> None:
+    for body in (b"", b"{", b"\xff", b'{"email": "\\ud800"}', b"[" * 100_000):
+        refused(await api.anonymous().post(LOGIN, content=body), 400, "ValidationError")
+
+
+async def test_json_is_read_whatever_the_content_type(api: Api) -> None:
+    body = json.dumps({"email": ADMIN, "password": PASSWORD}).encode()
+
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""):
+        data(await api.anonymous().post(LOGIN, content=body, headers={"Content-Type": kind}))
+
+
+async def test_a_body_over_the_limit(api: Api) -> None:
+    answer = await api.anonymous().post(LOGIN, content=b" " * (4 * 1024 * 1024 + 1))
+
+    refused(answer, 413, "PayloadTooLarge")
+
+
+async def test_a_crash_tells_the_caller_nothing_but_the_correlation_id(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("canary-crash")
+
+    client = await api.admin()
+    monkeypatch.setattr(user_rules.Users, "create", broken)
+
+    answer = await client.post(REGISTER, json=NEWCOMER)
+
+    assert "canary" not in refused(answer, 500, "InternalError")
+
+
+async def test_the_log_line_has_the_correlation_id_of_the_body(api: Api) -> None:
+    with structlog.testing.capture_logs([structlog.contextvars.merge_contextvars]) as lines:
+        answer = await api.anonymous().get(ME, headers={"X-Request-ID": "trace-me"})
+
+    assert answer.json()["error"]["correlationId"] == "trace-me"
+    assert [line["correlation_id"] for line in lines if line["event"] == "request"] == ["trace-me"]
+
+
+async def test_logins_alone_are_limited(database_url: str) -> None:
+    async with serving(settings(database_url, rate_limit_per_minute=1, auth_rate_limit_per_minute=2)) as api:
+        client = api.anonymous()
+        logins = [
+            await client.post(LOGIN, json={"email": "e@example.com", "password": "x"}) for _ in range(3)
+        ]
+        others = [await client.get(ME) for _ in range(4)]
+
+    assert [answer.status_code for answer in logins] == [401, 401, 429]
+    refused(logins[-1], 429, "RateLimited")
+    assert 1 <= int(logins[-1].headers["retry-after"]) <= 60
+    assert [answer.status_code for answer in others] == [401] * 4
