@@ -44,6 +44,7 @@ from engine.services import state as service_state
 from engine.services.encryption import Cipher
 from engine.services.live import Live
 from engine.services.notification_channels import Channels
+from engine.services.password_resets import PasswordResets
 from engine.services.settings import Settings
 
 BODY_LIMIT = 4 * 1024 * 1024
@@ -54,13 +55,16 @@ def create_app(settings: Settings) -> Litestar:
     _refuse_misfits(settings)
     url = service_state.database_url(settings)
     cipher = Cipher(settings.encryption_key)
+    known = identities.of(settings)
+    notices = notice_settings.of(settings)
     shared = state.Shared(
         settings=settings,
-        identities=identities.of(settings),
+        identities=known,
         cipher=cipher,
         live=Live(url),
-        channels=Channels(cipher, notice_settings.of(settings)),
+        channels=Channels(cipher, notices),
         counters=counters.of(settings),
+        password_resets=PasswordResets(known, notices),
     )
 
     @asynccontextmanager
@@ -74,6 +78,7 @@ def create_app(settings: Settings) -> Litestar:
             finally:
                 await shared.live.stop()
         finally:
+            await shared.password_resets.close()
             await shared.identities.close()
             await shared.counters.close()
             await service_state.close_database()

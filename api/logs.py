@@ -13,7 +13,7 @@ import structlog
 def configure() -> None:
     """Set structlog up for this process."""
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if sys.stderr.isatty()
         else structlog.processors.JSONRenderer(serializer=_encode)
     )

@@ -13,6 +13,7 @@ from engine.services.encryption import Cipher
 from engine.services.identities import Identities
 from engine.services.live import Live
 from engine.services.notification_channels import Channels
+from engine.services.password_resets import PasswordResets
 from engine.services.service_tokens import ServiceTokens
 from engine.services.settings import Settings
 
@@ -30,6 +31,7 @@ class Shared:
         live: Live,
         channels: Channels,
         counters: Counters,
+        password_resets: PasswordResets,
     ) -> None:
         self.settings = settings
         self.identities = identities
@@ -39,6 +41,7 @@ class Shared:
         self.live = live
         self.channels = channels
         self.counters = counters
+        self.password_resets = password_resets
         self.service_tokens = ServiceTokens()
         self.csrf_tokens = CsrfTokens(settings.secret_key)
 

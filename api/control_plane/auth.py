@@ -11,6 +11,9 @@ from api.control_plane.schemas import (
     Envelope,
     LoggedIn,
     Login,
+    Message,
+    ResetConfirm,
+    ResetRequest,
     Session,
     envelope,
     names_of,
@@ -48,4 +51,41 @@ async def login(request: guards.AnyRequest, data: JSONBody[Login]) -> Response[E
     return Response(envelope(session))
 
 
-router = Router("/auth", route_handlers=[login], tags=[documents.AUTHENTICATION])
+@post(
+    "/password-reset/request",
+    status_code=200,
+    summary="Request password reset",
+    dto=AnyTypeBody[ResetRequest],
+    opt={"action": "password-reset:request"},
+    security=documents.OPEN,
+    responses=documents.refused(400, 429),
+)
+async def request_reset(
+    request: guards.AnyRequest, data: JSONBody[ResetRequest]
+) -> Response[Envelope[Message]]:
+    """Mails a token to the account of this address, if there is one; the answer does not tell."""
+    guards.claim_actor(request, data.email)
+    await state.of(request.app).password_resets.request(data.email, guards.caller(request))
+    return Response(envelope(Message(message="Password reset email sent if account exists")))
+
+
+@post(
+    "/password-reset/confirm",
+    status_code=200,
+    summary="Confirm password reset",
+    dto=AnyTypeBody[ResetConfirm],
+    opt={"action": "password-reset:confirm"},
+    security=documents.OPEN,
+    responses=documents.refused(400, 401, 429),
+)
+async def confirm_reset(
+    request: guards.AnyRequest, data: JSONBody[ResetConfirm]
+) -> Response[Envelope[Message]]:
+    """A new password for a mailed token. All sessions and other tokens of the account end."""
+    await state.of(request.app).password_resets.confirm(data.token, data.new_password, guards.caller(request))
+    return Response(envelope(Message(message="Password updated successfully")))
+
+
+router = Router(
+    "/auth", route_handlers=[login, request_reset, confirm_reset], tags=[documents.AUTHENTICATION]
+)

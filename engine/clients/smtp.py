@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 import re
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -18,6 +19,7 @@ from engine.clients.errors import NotDelivered
 from engine.domain.errors import MisconfiguredServer
 
 TIMEOUT_SECONDS = 30.0  # for all of it
+PROBE_SECONDS = 10.0
 _ADDRESS = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
 )
@@ -97,11 +99,26 @@ async def send(place: MailServer, mail: Mail) -> None:
     message["Message-ID"] = f"<{mail.message_id}@{domain}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no absence notes, please
     message.set_content(mail.text)
+    with _told(place, TIMEOUT_SECONDS):
+        async with asyncio.timeout(TIMEOUT_SECONDS), _client(place) as client:
+            await client.send_message(message, sender=place.sender, recipients=list(mail.recipients))
+
+
+async def probe(place: MailServer) -> None:
+    """Go as far as the sender's address and stop; raises NotDelivered when the server is not fit for use."""
+    with _told(place, PROBE_SECONDS):
+        async with asyncio.timeout(PROBE_SECONDS), _client(place) as client:
+            await client.mail(place.sender)
+            await client.rset()
+
+
+@contextlib.contextmanager
+def _told(place: MailServer, seconds: float) -> Iterator[None]:
+    """Whatever a mail server does wrong, as NotDelivered."""
     try:
-        async with asyncio.timeout(TIMEOUT_SECONDS):
-            await _send(place, message, mail.recipients, domain)
+        yield
     except TimeoutError as error:
-        raise NotDelivered(f"The mail server did not answer within {TIMEOUT_SECONDS:.0f} s.") from error
+        raise NotDelivered(f"The mail server did not answer within {seconds:.0f} s.") from error
     except aiosmtplib.SMTPResponseException as error:
         text = _without(place, f"{error.code} {error.message}")
         raise NotDelivered(f"The mail server refused: {text}.", status_code=error.code) from error
@@ -112,15 +129,14 @@ async def send(place: MailServer, mail: Mail) -> None:
         raise NotDelivered(f"The mail server cannot be used: {_without(place, str(error))}.") from error
 
 
-async def _send(place: MailServer, message: EmailMessage, recipients: Sequence[str], domain: str) -> None:
-    await aiosmtplib.send(
-        message,
-        recipients=list(recipients),
+def _client(place: MailServer) -> aiosmtplib.SMTP:
+    """A client that connects, upgrades and logs in when its block begins."""
+    return aiosmtplib.SMTP(
         hostname=place.host,
         port=place.port,
         username=place.username or None,
         password=place.password or None,
-        local_hostname=domain,
+        local_hostname=place.sender.rpartition("@")[2],
         timeout=TIMEOUT_SECONDS,
         use_tls=place.tls == "tls",
         start_tls=place.tls == "starttls",

@@ -12,6 +12,7 @@ from engine.store.tables.job_host import JobHost
 from engine.store.tables.node import Node
 from engine.store.tables.notification_channel import NotificationChannel
 from engine.store.tables.notification_delivery import NotificationDelivery
+from engine.store.tables.password_reset import PasswordReset
 from engine.store.tables.phase import Phase
 from engine.store.tables.plan import Plan
 from engine.store.tables.schedule import Schedule
@@ -44,6 +45,7 @@ ALL: tuple[type[Table], ...] = (
     ScheduleRun,
     NotificationChannel,
     NotificationDelivery,
+    PasswordReset,
     ServiceToken,
 )
 
@@ -59,6 +61,7 @@ __all__ = [
     "Node",
     "NotificationChannel",
     "NotificationDelivery",
+    "PasswordReset",
     "Phase",
     "Plan",
     "Schedule",
