@@ -150,7 +150,11 @@ class PasswordResets:
                 )
                 return
             reset = store.PasswordReset(
-                account_id=user.id, email=user.email, token_hash=_hash(token), expires_at=now + LIFETIME
+                account_id=user.id,
+                email=user.email,
+                token_hash=_hash(token),
+                created_at=now,
+                expires_at=now + LIFETIME,
             )
             await store.add(reset)
         mail = smtp.Mail(

@@ -3,54 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from typing import Any
 
-import httpx
 import pytest
 import structlog
 
 from engine.domain.statuses import Role
 from engine.services import users as user_rules
 from engine.services.identity import Caller
+from tests.contract.control_plane import LOGIN, ME, TIME, data, refused, signed_in
 from tests.contract.harness import ADMIN, PASSWORD, Api, serving, settings
 
-LOGIN = "/control-plane/auth/login"
-ME = "/control-plane/staff/me"
 REGISTER = "/control-plane/staff/register"
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 NOBODY = "550e8400-e29b-41d4-a716-446655440002"
 NEWCOMER = {"email": "newstaff@example.com", "password": "StrongPassword123!", "roles": ["staff"]}
-
-
-def data(answer: httpx.Response, status: int = 200) -> dict[str, Any]:
-    """What a success wraps; the wrapping is checked."""
-    body = answer.json()
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    assert set(body) == {"success", "data", "timestamp"}
-    assert body["success"] is True
-    assert TIME.fullmatch(body["timestamp"])
-    return body["data"]
-
-
-def refused(answer: httpx.Response, status: int, code: str) -> str:
-    """The message of an error; its shape is checked."""
-    body = answer.json()
-    assert (answer.status_code, body["error"]["code"]) == (status, code), answer.text
-    assert answer.headers["content-type"] == "application/json"
-    assert set(body) == {"error", "timestamp"}
-    assert set(body["error"]) == {"code", "message", "correlationId"}
-    assert body["error"]["correlationId"] == answer.headers["x-request-id"]
-    assert TIME.fullmatch(body["timestamp"])
-    return str(body["error"]["message"])
-
-
-async def signed_in(api: Api, email: str, password: str = PASSWORD) -> httpx.AsyncClient:
-    """A client with a token of this contract's login."""
-    session = data(await api.anonymous().post(LOGIN, json={"email": email, "password": password}))
-    return api.anonymous(Authorization=f"Bearer {session['token']}")
 
 
 # -- login --

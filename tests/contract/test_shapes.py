@@ -442,6 +442,8 @@ async def test_the_openapi_document_names_every_route(api: Api) -> None:
         "PUT /api/v1/users/{user_id}",
         "DELETE /api/v1/users/{user_id}",
         "POST /control-plane/auth/login",
+        "POST /control-plane/auth/password-reset/request",
+        "POST /control-plane/auth/password-reset/confirm",
         "GET /control-plane/staff/me",
         "POST /control-plane/staff/register",
         "POST /control-plane/staff/enable",
