@@ -7,7 +7,7 @@ import contextlib
 import ipaddress
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -20,6 +20,7 @@ from engine.domain.errors import MisconfiguredServer
 
 TIMEOUT_SECONDS = 30.0  # for all of it
 PROBE_SECONDS = 10.0
+GOODBYE_SECONDS = 2.0
 _ADDRESS = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
 )
@@ -129,9 +130,10 @@ def _told(place: MailServer, seconds: float) -> Iterator[None]:
         raise NotDelivered(f"The mail server cannot be used: {_without(place, str(error))}.") from error
 
 
-def _client(place: MailServer) -> aiosmtplib.SMTP:
-    """A client that connects, upgrades and logs in when its block begins."""
-    return aiosmtplib.SMTP(
+@contextlib.asynccontextmanager
+async def _client(place: MailServer) -> AsyncIterator[aiosmtplib.SMTP]:
+    """A client that is connected, over TLS where that is asked for, and logged in."""
+    client = aiosmtplib.SMTP(
         hostname=place.host,
         port=place.port,
         username=place.username or None,
@@ -142,6 +144,13 @@ def _client(place: MailServer) -> aiosmtplib.SMTP:
         start_tls=place.tls == "starttls",
         tls_context=ssl.create_default_context() if place.tls != "none" else None,
     )
+    try:
+        await client.connect()
+        yield client
+        with contextlib.suppress(aiosmtplib.SMTPException, OSError):  # what was taken stays taken
+            await client.quit(timeout=GOODBYE_SECONDS)
+    finally:
+        client.close()  # a server that hangs is not waited for with a goodbye
 
 
 def _without(place: MailServer, text: str) -> str:

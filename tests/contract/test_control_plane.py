@@ -316,3 +316,42 @@ async def test_logins_alone_are_limited(database_url: str) -> None:
     refused(logins[-1], 429, "RateLimited")
     assert 1 <= int(logins[-1].headers["retry-after"]) <= 60
     assert [answer.status_code for answer in others] == [401] * 4
+
+
+# -- the OpenAPI document --
+
+
+async def test_the_document_has_a_group_for_this_contract(api: Api) -> None:
+    document = (await api.anonymous().get("/openapi.json")).json()
+
+    groups = {group["name"]: group["tags"] for group in document["x-tagGroups"]}
+    assert groups["AWS control plane"]
+    assert all(tag.startswith("Control plane: ") for tag in groups["AWS control plane"])
+    assert not set(groups["AWS control plane"]) & set(groups["Kubernetes provisioner"])
+
+
+async def test_the_document_tells_every_documented_status_and_the_shape_of_errors(api: Api) -> None:
+    document = (await api.anonymous().get("/openapi.json")).json()
+
+    told = {
+        path.removeprefix("/control-plane"): {int(status) for status in operation["responses"]}
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        if path.startswith("/control-plane")
+    }
+    always = {413, 500}
+    assert told == {
+        "/auth/login": {200, 400, 401, 429} | always,
+        "/auth/password-reset/request": {200, 400, 429} | always,
+        "/auth/password-reset/confirm": {200, 400, 401, 429} | always,
+        "/staff/me": {200, 401, 403, 404} | always,
+        "/staff/register": {201, 400, 401, 403, 409} | always,
+        "/staff/enable": {200, 400, 401, 403, 404} | always,
+        "/staff/disable": {200, 400, 401, 403, 404, 409} | always,
+    }
+    login = document["paths"]["/control-plane/auth/login"]["post"]
+    assert login["security"] == [{}]
+    refusal = login["responses"]["401"]["content"]["application/json"]["schema"]["$ref"]
+    detail = document["components"]["schemas"]
+    assert set(detail[refusal.rpartition("/")[2]]["properties"]) == {"error", "timestamp"}
+    assert set(detail["ErrorDetail"]["properties"]) == {"code", "message", "correlationId"}

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 import structlog
 
+from engine.clients import smtp
 from engine.domain.statuses import Role
 from engine.services import password_resets
 from engine.services.directory import UserChange
@@ -71,6 +72,11 @@ async def mailing(database_url: str, post: Post) -> AsyncIterator[Api]:
     async with serving(settings(database_url, **post.settings)) as api:
         await api.account(Role.VIEWER, VERA)
         yield api
+
+
+async def _says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()  # until the other side has given up
+    writer.close()
 
 
 async def ask(api: Api, email: str = VERA) -> None:
@@ -223,9 +229,15 @@ async def test_a_mailbox_is_not_filled(mailing: Api, post: Post) -> None:
     assert len(post.server.messages) == password_resets.MAILS_PER_HOUR
 
 
-async def test_without_a_mail_server_everybody_is_told(database_url: str, post: Post) -> None:
+async def test_without_a_mail_server_everybody_is_told(
+    database_url: str, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "PROBE_SECONDS", 0.2)
     away = post.settings | {"smtp_url": "smtp://127.0.0.1:9?tls=none"}
-    for changes in ({}, away):
+    silent = await asyncio.start_server(_says_nothing, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    hanging = post.settings | {"smtp_url": f"smtp://127.0.0.1:{port}?tls=none"}
+    for changes in ({}, away, hanging):
         async with serving(settings(database_url, **changes)) as api:
             told = [
                 refused(await api.anonymous().post(REQUEST, json={"email": email}), 500, "InternalError")
@@ -235,6 +247,7 @@ async def test_without_a_mail_server_everybody_is_told(database_url: str, post: 
 
         assert told[0] == told[1]
         assert "127.0.0.1" not in told[0]
+    silent.close()
 
 
 async def test_a_mail_that_is_not_taken_is_tried_again(
