@@ -133,6 +133,8 @@ def http_exception(request: Request[Any, Any, Any], error: HTTPException) -> Res
         for name, value in (error.headers or {}).items()
         if name.lower() in {"allow", "retry-after"}
     }
+    if error.status_code == 500 and request.scope.get("body_broken"):
+        return _reply(request, 400, "The body ended too soon, or its framing is wrong.")
     detail = {
         404: f"Nothing is served at {request.scope['path'][:200]}.",
         405: f"{request.scope['method']} is not served at {request.scope['path'][:200]}.",

@@ -29,11 +29,15 @@ class Drain:
         async def counted() -> Message:
             nonlocal finished
             message = await receive()
+            if message["type"] == "http.disconnect" and not finished:
+                scope["body_broken"] = True
             finished = not message.get("more_body", False)
             return message
 
         async def drained(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] >= 400 and not finished:
+            refused = message["type"] == "http.response.start" and message["status"] >= 400
+            # After 408 the rest has been waited for long enough.
+            if refused and not finished and message["status"] != 408:
                 await _drain(counted)
             await send(message)
 
