@@ -17,6 +17,7 @@ from textual.screen import ModalScreen, Screen
 from tui import errors, messages
 from tui.client import Client
 from tui.palette import Places
+from tui.screens.audit_log import AuditLogScreen
 from tui.screens.cluster import ClusterScreen
 from tui.screens.clusters import ClustersScreen
 from tui.screens.dialogs import Help
@@ -37,6 +38,7 @@ LISTS: dict[str, Callable[[Client], Screen[None]]] = {
     "workers": WorkersScreen,
     "schedules": SchedulesScreen,
     "channels": ChannelsScreen,
+    "audit": AuditLogScreen,
 }
 
 
@@ -53,6 +55,7 @@ class Terminal(App[None]):
         Binding("3", "go('workers')", "Workers", id="go.workers", show=False),
         Binding("4", "go('schedules')", "Schedules", id="go.schedules", show=False),
         Binding("5", "go('channels')", "Channels", id="go.channels", show=False),
+        Binding("6", "go('audit')", "Audit log", id="go.audit", show=False),
         Binding("question_mark", "help", "Help", id="help", key_display="?"),
         Binding("q", "quit", "Quit", id="quit"),
     ]

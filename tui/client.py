@@ -276,6 +276,14 @@ class Client:
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         return _decode(await self._call("POST", path, headers=headers), wire.Worker)
 
+    # --- audit log ---
+
+    async def audit_log(self, page: int = 1, **where: str) -> wire.Page[wire.AuditEntry]:
+        """One page of entries, newest first, by `actor`, `action`, `resource`, `status`, `since`, `until`."""
+        return await self._get(
+            "/api/v1/audit-logs", wire.Page[wire.AuditEntry], page=page, page_size=PAGE_SIZE, **where
+        )
+
     # --- streams ---
 
     @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from api.schemas.audit_logs import AuditEntry
 from api.schemas.auth import Tokens, User
 from api.schemas.clusters import Cluster, ClusterItem, Deleted, Node
 from api.schemas.common import Accepted, Page, Problem
@@ -14,6 +15,7 @@ from api.schemas.workers import Worker
 
 __all__ = [
     "Accepted",
+    "AuditEntry",
     "Channel",
     "Cluster",
     "ClusterItem",
