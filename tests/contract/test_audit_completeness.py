@@ -12,7 +12,7 @@ from tests.contract.harness import Api, cluster_body
 
 NOBODY = "550e8400-e29b-41d4-a716-446655440000"
 _READS = frozenset({"get", "head", "options"})
-_SURFACES = ("/api/v1/",)
+_SURFACES = ("/api/v1/", "/control-plane/")
 
 
 def deeds(document: dict[str, Any]) -> list[tuple[str, str]]:
