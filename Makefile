@@ -4,13 +4,16 @@ SHELL := /bin/bash
 V := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup setup-nodes check format test test-nodes test-nodes-full demo demo-down bench bench-chaos bundle clean
+.PHONY: help setup setup-tests setup-nodes check format test test-nodes test-nodes-full demo demo-down bench bench-chaos bundle clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: ## system packages, Python, .venv
 	@.ci/setup
+
+setup-tests:
+	@.ci/setup tests
 
 setup-nodes:
 	@.ci/setup nodes
@@ -32,7 +35,7 @@ format: setup ## format and mend what can be mended
 	$(V)/ruff format .
 	$(V)/ruff check --fix .
 
-test: setup ## everything but the tests on lab nodes
+test: setup-tests ## everything but the tests on lab nodes
 	$(V)/pytest tests/unit tests/integration tests/contract tests/tui
 
 bundle: setup-nodes ## the artifacts for lab nodes and air-gapped sites

@@ -11,10 +11,12 @@ from api.schemas.jobs import Event, EventPage, Job, JobHost, Phase, Retried, Slo
 from api.schemas.notification_channels import Channel, Delivery, DeliveryQueued
 from api.schemas.plans import Plan, PlanDiff, PlanItem, PlanLine
 from api.schemas.schedules import Schedule, ScheduleRun
+from api.schemas.users import User as Account
 from api.schemas.workers import Worker
 
 __all__ = [
     "Accepted",
+    "Account",
     "AuditEntry",
     "Channel",
     "Cluster",

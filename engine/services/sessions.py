@@ -24,7 +24,7 @@ LONGEST_PAUSE_SECONDS = 900
 MEMORY_SECONDS = 5.0
 MEMORY_ENTRIES = 10_000
 
-_INCORRECT = "The e-mail address or the password is incorrect, or too many attempts failed just before."
+INCORRECT = "The e-mail address or the password is incorrect, or too many attempts failed just before."
 
 
 class LocalIdentityProvider:
@@ -49,10 +49,10 @@ class LocalIdentityProvider:
         )
         right = await passwords.matches(account.password_hash if account and not resting else None, password)
         if account is None or resting:
-            raise Unauthenticated(_INCORRECT)
+            raise Unauthenticated(INCORRECT)
         if not right:
             await _count_failure(account)
-            raise Unauthenticated(_INCORRECT)
+            raise Unauthenticated(INCORRECT)
         if not account.enabled:
             raise AccountDisabled(f"The account {account.email} is inactive.", remedy="Ask an administrator.")
         async with database.transaction():

@@ -28,6 +28,8 @@ from engine.services.directory import NewUser
 from engine.services.encryption import Cipher
 from engine.services.identity import Caller, IdentityProvider
 from engine.services.settings import Settings
+from tests.standins import keycloak_server
+from tests.standins.keycloak_server import KeycloakServer
 
 ADMIN = "admin@k8s-provisioner.local"
 PASSWORD = "Correct-horse-battery-1"
@@ -106,6 +108,16 @@ def settings(database_url: str, **changes: Any) -> Settings:
     return Settings(**(values | changes))
 
 
+def of_keycloak(server: KeycloakServer) -> dict[str, str]:
+    """Settings of a server whose users live in Keycloak."""
+    return {
+        "keycloak_url": server.url,
+        "keycloak_realm": keycloak_server.REALM,
+        "keycloak_client_id": keycloak_server.CLIENT_ID,
+        "keycloak_client_secret": keycloak_server.CLIENT_SECRET,
+    }
+
+
 class Api:
     """One running server."""
 
@@ -113,7 +125,8 @@ class Api:
         self.url = url
         self.settings = used
         self.cipher = Cipher(used.encryption_key)
-        self.users = identities.of(used).users
+        self.identities = identities.of(used)
+        self.users = self.identities.users
         self.provider: IdentityProvider | None = None
         self._clients: list[httpx.AsyncClient] = []
         self._stopping = stopping
@@ -151,6 +164,7 @@ class Api:
     async def close(self) -> None:
         for client in self._clients:
             await client.aclose()
+        await self.identities.close()
 
 
 @contextlib.asynccontextmanager

@@ -183,6 +183,20 @@ def problem(status: int, detail: str) -> httpx.Response:
     return httpx.Response(status, json=body, headers={"Content-Type": "application/problem+json"})
 
 
+def user(user_id: str = "u1", email: str = "vera@example.com", **changes: Any) -> dict[str, Any]:
+    """A user as the API shows it."""
+    return {
+        "id": user_id,
+        "email": email,
+        "full_name": "Vera Vale",
+        "role": "viewer",
+        "enabled": True,
+        "created_at": CREATED,
+        "updated_at": CREATED,
+        **changes,
+    }
+
+
 class ProvisionerApi:
     """One account, its clusters, nodes and jobs; events are told to every open stream as they are added."""
 
@@ -191,6 +205,7 @@ class ProvisionerApi:
         self.nodes = [node("c1", "control-plane"), node("w1"), node("w2")]
         self.jobs = {JOB_ID: job()}
         self.workers = {"yard-1": worker(), "yard-2": worker("yard-2", "lost", jobs=[], forks_used=0)}
+        self.users = {"u1": user()}
         self.hosts: list[dict[str, Any]] = []
         self.tasks: list[dict[str, Any]] = []
         self.retried: Any = None  # the hosts of the last retry
@@ -267,12 +282,10 @@ class ProvisionerApi:
                 return httpx.Response(204)
             case [_, "clusters", *rest]:
                 return self._clusters(request, rest)
-            case ["GET", "workers"]:
-                return self._page(list(self.workers.values()))
-            case ["POST", "workers", name, "drain" | "resume" as verb] if name in self.workers:
-                state = "draining" if verb == "drain" else "ready"
-                self.workers[name] |= {"drained": verb == "drain", "state": state}
-                return httpx.Response(200, json=self.workers[name])
+            case [_, "workers", *rest]:
+                return self._workers(rest)
+            case [_, "users", *rest]:
+                return self._users(request, rest)
             case ["GET", "jobs"]:
                 return self._page(list(self.jobs.values()))
             case [_, "jobs", job_id, *rest] if job_id in self.jobs:
@@ -376,6 +389,31 @@ class ProvisionerApi:
                 return
             async with self._changed:
                 await self._changed.wait_for(lambda seen=after: self._ended or len(self.events) > seen)
+
+    def _workers(self, rest: list[str]) -> httpx.Response:
+        if not rest:
+            return self._page(list(self.workers.values()))
+        name, verb = rest
+        state = "draining" if verb == "drain" else "ready"
+        self.workers[name] |= {"drained": verb == "drain", "state": state}
+        return httpx.Response(200, json=self.workers[name])
+
+    def _users(self, request: httpx.Request, rest: list[str]) -> httpx.Response:
+        if request.method == "GET":
+            return self._page(list(self.users.values()))
+        if request.method == "DELETE":
+            del self.users[rest[0]]
+            return httpx.Response(204)
+        self.bodies.append(json.loads(request.content))
+        members = {name: value for name, value in self.bodies[-1].items() if name != "password"}
+        if rest:
+            self.users[rest[0]] |= members
+            return httpx.Response(200, json=self.users[rest[0]])
+        if members["email"] in {known["email"] for known in self.users.values()}:
+            return problem(409, f"There is an account {members['email']} already.")
+        made = user(f"u{len(self.users) + 1}", **members)
+        self.users[made["id"]] = made
+        return httpx.Response(201, json=made)
 
     def _page(self, things: list[dict[str, Any]]) -> httpx.Response:
         body = {"total": len(things), "page": 1, "page_size": 100, "total_pages": 1, "data": things}

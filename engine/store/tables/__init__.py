@@ -6,6 +6,7 @@ from engine.store.tables.account import Account
 from engine.store.tables.audit_entry import AuditEntry
 from engine.store.tables.audit_link import AuditLink
 from engine.store.tables.cluster import Cluster
+from engine.store.tables.denied_session import DeniedSession
 from engine.store.tables.idempotency_record import IdempotencyRecord
 from engine.store.tables.job import Job
 from engine.store.tables.job_host import JobHost
@@ -22,6 +23,7 @@ from engine.store.tables.session import Session
 from engine.store.tables.slow_task import SlowTask
 from engine.store.tables.ssh_credential import SshCredential
 from engine.store.tables.tenant import Tenant
+from engine.store.tables.user_change import UserChange
 from engine.store.tables.worker import Worker
 
 #: In the order in which foreign keys allow them to be made.
@@ -47,6 +49,8 @@ ALL: tuple[type[Table], ...] = (
     NotificationDelivery,
     PasswordReset,
     ServiceToken,
+    DeniedSession,
+    UserChange,
 )
 
 __all__ = [
@@ -55,6 +59,7 @@ __all__ = [
     "AuditEntry",
     "AuditLink",
     "Cluster",
+    "DeniedSession",
     "IdempotencyRecord",
     "Job",
     "JobHost",
@@ -71,5 +76,6 @@ __all__ = [
     "SlowTask",
     "SshCredential",
     "Tenant",
+    "UserChange",
     "Worker",
 ]

@@ -12,7 +12,7 @@ class IdempotencyRecord(Table, db=DATABASE):
     """Unique by account and key (index in the migrations); no answer yet while the request is under way."""
 
     id = UUID(primary_key=True, default=UUID4())
-    account_id = UUID()  # or a service token's id
+    account_id = UUID()  # of an account here, in an outside system, or of a service token
     key = Text()
     request_hash = Text()
     status_code = Integer(null=True, default=None)
