@@ -30,6 +30,7 @@ import shutil
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import PATH, tail
 
+BOOKKEEPING = re.compile(r"[ +-]\s*(resourceVersion|generation|uid|creationTimestamp):")
 ADMIN = "/etc/kubernetes/admin.conf"
 SERVER_SIDE = ["--server-side", "--force-conflicts", "--field-manager", "keelyard", "-f", "-"]
 
@@ -66,10 +67,10 @@ def objects(manifest):
 
 
 def readable(difference):
-    """kubectl's diff without the names and times of its temporary files, which differ from run to run."""
+    """kubectl's diff without what differs from run to run: its temporary files' names and times, the server's bookkeeping."""
     lines = []
     for line in difference.splitlines():
-        if line.startswith(("diff -u", "+++ ")):
+        if line.startswith(("diff -u", "+++ ")) or BOOKKEEPING.match(line):
             continue
         if line.startswith("--- "):
             line = "--- " + os.path.basename(line[4:].split("\t")[0])
