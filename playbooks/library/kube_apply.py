@@ -66,6 +66,11 @@ def objects(manifest):
     return found
 
 
+def differing(difference):
+    """The objects that differ, as kubectl names them: version.kind.namespace.name."""
+    return re.findall(r"(?m)^diff -u.*/(\S+)$", difference)
+
+
 def readable(difference):
     """kubectl's diff without what differs from run to run: its temporary files' names and times, the server's bookkeeping."""
     lines = []
@@ -105,7 +110,8 @@ def main():
     if not module.check_mode:
         await_rollouts(module)
     # Where objects cannot be compared, such as those of a namespace that is not there yet, the manifest says what is to come.
-    module.exit_json(changed=changed, diff={"prepared": readable(difference)}, **(declared if code > 1 else {}))
+    answer = dict(declared) if code > 1 else {"reasons": differing(difference)}
+    module.exit_json(changed=changed, diff={"prepared": readable(difference)}, **answer)
 
 
 if __name__ == "__main__":
