@@ -143,7 +143,7 @@ async def test_listeners_hear_the_last_sequence(store):
 
 
 async def test_events_can_hold_what_nodes_print(store):
-    """NUL, half surrogates and anything else: PostgreSQL refuses some of it, and it stays visible all the same."""
+    """NUL, half surrogates and anything else: PostgreSQL refuses some of it, and yet it stays visible."""
     _, job, attempt = await running_job()
     await runs.append(job.id, attempt, [told(1, message="a\x00b\ud800c", data={"k\x00": ["\x00", "\udfff"]})])
 
