@@ -30,6 +30,7 @@ import shutil
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import PATH, tail
 
+BOOKKEEPING = re.compile(r"[ +-]\s*(resourceVersion|generation|uid|creationTimestamp):")
 ADMIN = "/etc/kubernetes/admin.conf"
 SERVER_SIDE = ["--server-side", "--force-conflicts", "--field-manager", "keelyard", "-f", "-"]
 
@@ -65,11 +66,16 @@ def objects(manifest):
     return found
 
 
+def differing(difference):
+    """The objects that differ, as kubectl names them: version.kind.namespace.name."""
+    return re.findall(r"(?m)^diff -u.*/(\S+)$", difference)
+
+
 def readable(difference):
-    """kubectl's diff without the names and times of its temporary files, which differ from run to run."""
+    """kubectl's diff without what differs from run to run: its temporary files' names and times, the server's bookkeeping."""
     lines = []
     for line in difference.splitlines():
-        if line.startswith(("diff -u", "+++ ")):
+        if line.startswith(("diff -u", "+++ ")) or BOOKKEEPING.match(line):
             continue
         if line.startswith("--- "):
             line = "--- " + os.path.basename(line[4:].split("\t")[0])
@@ -104,7 +110,8 @@ def main():
     if not module.check_mode:
         await_rollouts(module)
     # Where objects cannot be compared, such as those of a namespace that is not there yet, the manifest says what is to come.
-    module.exit_json(changed=changed, diff={"prepared": readable(difference)}, **(declared if code > 1 else {}))
+    answer = dict(declared) if code > 1 else {"reasons": differing(difference)}
+    module.exit_json(changed=changed, diff={"prepared": readable(difference)}, **answer)
 
 
 if __name__ == "__main__":

@@ -137,11 +137,12 @@ def test_the_key_is_in_the_agent_and_nowhere_else(
 def test_cancel_waits_for_package_managers_on_the_nodes_and_ends_the_rest(
     servers: tuple[sshd.Server, sshd.Server], secrets: SshSecrets, place: Path
 ) -> None:
-    started, done = place / "started", place / "done"
-    for path in (started, done):
+    started, release, done = place / "started", place / "release", place / "done"
+    for path in (started, release, done):
         path.unlink(missing_ok=True)
     script = place / "apt-get"
-    script.write_text(f"#!/bin/sh\ntouch {started}\nsleep 4\ntouch {done}\n")
+    wait = f"until test -e {release}; do sleep 0.1; done"
+    script.write_text(f"#!/bin/sh\ntouch {started}\n{wait}\ntouch {done}\n")
     script.chmod(0o755)
     given = inventory(servers)
     given["all"]["hosts"]["one"]["sleeper"] = str(script)
@@ -151,6 +152,9 @@ def test_cancel_waits_for_package_managers_on_the_nodes_and_ends_the_rest(
         assert time.monotonic() < deadline
         time.sleep(0.05)
     run.cancelled.set()
+    run.wait_for(EventKind.MESSAGE)
+    assert not done.exists()
+    release.touch()
     outcome = run.finish()
     assert outcome.status is RunStatus.CANCELLED
     assert done.exists()

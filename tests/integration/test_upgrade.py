@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from engine.domain.statuses import JobStatus, PhaseStatus
@@ -75,7 +76,7 @@ async def test_a_run_outlives_the_version_it_was_started_by(store, workplace, in
         assert {phase.status for phase in await phases.of_job(job.id)} == {PhaseStatus.SUCCEEDED}
 
     async def left():
-        return not supervisor.is_running()
+        return not supervisor.is_running() or supervisor.status() == psutil.STATUS_ZOMBIE
 
     await until(left, "the end of the supervisor")
     late = {name.split(".")[0] for name in imports.read_text().split()}

@@ -48,7 +48,9 @@ def test_a_manifest_is_named_by_its_objects():
 def test_a_diff_of_objects_has_no_temporary_names():
     text = "diff -u -N /tmp/LIVE-1/apps.v1.D.a.b /tmp/MERGED-2/apps.v1.D.a.b\n"
     text += "--- /tmp/LIVE-1/apps.v1.D.a.b\t2026-01-01\n+++ /tmp/MERGED-2/apps.v1.D.a.b\t2026-01-01\n@@ -1 +1 @@\n-a\n+b\n"
+    text += "-  generation: 1\n+  generation: 2\n   resourceVersion: \"77\"\n"
 
+    assert module("kube_apply").differing(text) == ["apps.v1.D.a.b"]
     assert module("kube_apply").readable(text) == "--- apps.v1.D.a.b\n@@ -1 +1 @@\n-a\n+b"
 
 
