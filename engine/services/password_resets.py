@@ -132,7 +132,7 @@ class PasswordResets:
         """What happens after the answer."""
         try:
             user = await self._directory.find(email)
-            if user is not None and user.enabled and smtp.is_address(user.email):
+            if user is not None and user.enabled:
                 await self._mail_token(user, caller)
         except NotDelivered as error:
             log.warning("password reset mail was not taken", error=error.message)
@@ -140,6 +140,11 @@ class PasswordResets:
             log.error("password reset failed", error=str(error), kind=type(error).__name__)  # noqa: TRY400
 
     async def _mail_token(self, user: User, caller: Caller) -> None:
+        if not smtp.is_address(user.email):
+            await _record(
+                caller, "password-reset:mail", user, status=audit_log.FAILED, reason="no mail address"
+            )
+            return
         token = secrets.token_urlsafe(32)
         async with database.transaction():
             await locks.until_commit(f"keelyard:password-reset:{user.id}")

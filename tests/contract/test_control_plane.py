@@ -13,7 +13,8 @@ from engine.domain.statuses import Role
 from engine.services import users as user_rules
 from engine.services.identity import Caller
 from tests.contract.control_plane import LOGIN, ME, TIME, data, refused, signed_in
-from tests.contract.harness import ADMIN, PASSWORD, Api, serving, settings
+from tests.contract.harness import ADMIN, CANARY, PASSWORD, Api, serving, settings
+from tests.contract.test_canaries import everything
 
 REGISTER = "/control-plane/staff/register"
 NOBODY = "550e8400-e29b-41d4-a716-446655440002"
@@ -237,6 +238,32 @@ async def test_deeds_and_refusals_are_audited(api: Api) -> None:
         (ADMIN, "session:login", ADMIN, "success"),
         ("keelyard", "user:create", ADMIN, "success"),
     ]
+
+
+async def test_passwords_and_tokens_are_nowhere_to_be_found(api: Api) -> None:
+    admin, client = await signed_in(api, ADMIN), api.anonymous()
+    strong = f"Strong-{CANARY}-1"
+    with structlog.testing.capture_logs() as lines:
+        replies = [
+            await client.post(LOGIN, json={"email": ADMIN, "password": CANARY}),
+            await client.post(LOGIN, json={"email": ADMIN, "password": [CANARY]}),
+            await client.post(LOGIN, content=f'{{"email": "{ADMIN}", "password": "{CANARY}"'),
+            await admin.post(REGISTER, json=NEWCOMER | {"password": CANARY}),
+            await admin.post(
+                REGISTER, json=NEWCOMER | {"password": strong}, headers={"Idempotency-Key": "k"}
+            ),
+            await admin.post(REGISTER, json=NEWCOMER | {"password": strong}),
+            await admin.get("/api/v1/audit-logs"),
+        ]
+        token = data(await client.post(LOGIN, json={"email": NEWCOMER["email"], "password": strong}))["token"]
+        replies.append(await api.anonymous(Authorization=f"Bearer {token}").get(ME))
+
+    assert [reply.status_code for reply in replies] == [401, 400, 400, 400, 201, 409, 200, 200]
+    logged, stored = "\n".join(map(str, lines)), await everything(api.settings.database_url)
+    assert "/control-plane/staff/register" in logged
+    for place in (logged, stored, *(reply.text for reply in replies)):
+        for secret in (CANARY, token):
+            assert secret not in place
 
 
 # -- errors --
