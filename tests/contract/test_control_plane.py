@@ -24,7 +24,8 @@ NEWCOMER = {"email": "newstaff@example.com", "password": "StrongPassword123!", "
 # -- login --
 
 
-async def test_a_login_gives_a_token_and_tells_whose_it_is(api: Api) -> None:
+async def test_a_login_gives_a_token_and_tells_whose_it_is(any_api: Api) -> None:
+    api = any_api
     session = data(await api.anonymous().post(LOGIN, json={"email": ADMIN.upper(), "password": PASSWORD}))
 
     assert set(session) == {"token", "staff"}
@@ -56,7 +57,8 @@ async def test_a_login_body_that_does_not_fit_is_400(api: Api) -> None:
         assert message.startswith(f"{field}: ")
 
 
-async def test_wrong_password_unknown_account_and_disabled_account_are_401(api: Api) -> None:
+async def test_wrong_password_unknown_account_and_disabled_account_are_401(any_api: Api) -> None:
+    api = any_api
     await api.account(Role.OPERATOR, "olga@example.local")
     olga = await api.users.find("olga@example.local")
     await api.users.set_enabled(olga.id, Caller(), enabled=False)
@@ -110,7 +112,8 @@ async def test_a_profile_without_a_good_token_is_401(api: Api) -> None:
         assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_the_profile_of_a_disabled_account_is_403_and_of_a_deleted_one_404(api: Api) -> None:
+async def test_the_profile_of_a_disabled_account_is_403_and_of_a_deleted_one_404(any_api: Api) -> None:
+    api = any_api
     client = await api.account(Role.OPERATOR, "olga@example.local")
     olga = await api.users.find("olga@example.local")
     data(await client.get(ME))
@@ -121,7 +124,8 @@ async def test_the_profile_of_a_disabled_account_is_403_and_of_a_deleted_one_404
     refused(await client.get(ME), 404, "NotFound")
 
 
-async def test_an_administrator_registers_staff_that_can_log_in(api: Api) -> None:
+async def test_an_administrator_registers_staff_that_can_log_in(any_api: Api) -> None:
+    api = any_api
     admin = await signed_in(api, ADMIN)
 
     made = data(await admin.post(REGISTER, json=NEWCOMER | {"email": "NewStaff@Example.com"}), 201)
@@ -171,7 +175,8 @@ async def test_a_registration_that_does_not_fit_names_every_field(api: Api) -> N
         assert [part.partition(":")[0].partition(".")[0] for part in message.split("; ")] == fields
 
 
-async def test_an_account_is_disabled_and_enabled_again(api: Api) -> None:
+async def test_an_account_is_disabled_and_enabled_again(any_api: Api) -> None:
+    api = any_api
     admin = await signed_in(api, ADMIN)
     member = await api.account(Role.VIEWER, "vera@example.local")
     body = {"staff_id": data(await member.get(ME))["staff_id"]}

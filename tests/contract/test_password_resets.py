@@ -19,9 +19,10 @@ from engine.services.directory import UserChange
 from engine.services.identity import Caller
 from engine.store import database
 from tests.contract.control_plane import LOGIN, ME, data, refused, signed_in
-from tests.contract.harness import ADMIN, PASSWORD, Api, serving, settings
+from tests.contract.harness import ADMIN, PASSWORD, Api, of_keycloak, serving, settings
 from tests.contract.test_canaries import everything
 from tests.integration.workplace import until
+from tests.standins.keycloak_server import KeycloakServer
 from tests.standins.receivers import MailServer
 
 REQUEST = "/control-plane/auth/password-reset/request"
@@ -79,6 +80,21 @@ async def _says_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
     writer.close()
 
 
+@pytest.fixture
+async def keycloak_mailing(database_url: str, post: Post, keycloak: KeycloakServer) -> AsyncIterator[Api]:
+    """The same with accounts in Keycloak."""
+    used = settings(database_url, **post.settings, **of_keycloak(keycloak))
+    async with serving(used) as api:
+        await api.account(Role.VIEWER, VERA)
+        yield api
+
+
+@pytest.fixture(params=["local", "keycloak"])
+def any_mailing(request: pytest.FixtureRequest) -> Api:
+    """A server that can send mail, with either provider."""
+    return request.getfixturevalue("mailing" if request.param == "local" else "keycloak_mailing")
+
+
 async def ask(api: Api, email: str = VERA) -> None:
     assert data(await api.anonymous().post(REQUEST, json={"email": email})) == SENT
 
@@ -87,7 +103,10 @@ async def confirm(api: Api, token: str, password: str = NEW) -> Any:
     return await api.anonymous().post(CONFIRM, json={"token": token, "new_password": password})
 
 
-async def test_a_mailed_token_changes_the_password_and_ends_all_sessions(mailing: Api, post: Post) -> None:
+async def test_a_mailed_token_changes_the_password_and_ends_all_sessions(
+    any_mailing: Api, post: Post
+) -> None:
+    mailing = any_mailing
     before = await mailing.login(VERA)
     session = await signed_in(mailing, VERA)
     data(await session.get(ME))
@@ -146,7 +165,10 @@ async def test_an_expired_token_is_401(mailing: Api, post: Post) -> None:
     refused(await confirm(mailing, token), 401, "Unauthorized")
 
 
-async def test_a_token_is_void_once_its_account_is_disabled_renamed_or_gone(mailing: Api, post: Post) -> None:
+async def test_a_token_is_void_once_its_account_is_disabled_renamed_or_gone(
+    any_mailing: Api, post: Post
+) -> None:
+    mailing = any_mailing
     await ask(mailing)
     token = await post.token()
     vera = await mailing.users.find(VERA)
