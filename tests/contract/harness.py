@@ -28,6 +28,7 @@ from engine.services.directory import NewUser
 from engine.services.encryption import Cipher
 from engine.services.identity import Caller, IdentityProvider
 from engine.services.settings import Settings
+from engine.store import database
 from tests.standins import keycloak_server
 from tests.standins.keycloak_server import KeycloakServer
 
@@ -129,6 +130,7 @@ class Api:
         self.users = self.identities.users
         self.provider: IdentityProvider | None = None
         self._clients: list[httpx.AsyncClient] = []
+        self._deeds: dict[str, str] = {}  # by correlation id
         self._stopping = stopping
         self._server = server
 
@@ -139,7 +141,9 @@ class Api:
 
     def anonymous(self, **headers: str) -> httpx.AsyncClient:
         """A client without a token."""
-        client = httpx.AsyncClient(base_url=self.url, headers=headers, timeout=30)
+        client = httpx.AsyncClient(
+            base_url=self.url, headers=headers, timeout=30, event_hooks={"response": [self._note_deed]}
+        )
         self._clients.append(client)
         return client
 
@@ -160,6 +164,22 @@ class Api:
         email = email or f"{role.value}-{uuid.uuid4().hex[:6]}@example.local"
         await self.users.create(NewUser(email=email, password=PASSWORD, roles=frozenset({role})), Caller())
         return self.anonymous(Authorization=f"Bearer {(await self.login(email))['access_token']}")
+
+    async def _note_deed(self, answer: httpx.Response) -> None:
+        """Remember mutations that were carried out; a repeated answer is none."""
+        request = answer.request
+        done = request.method not in {"GET", "HEAD", "OPTIONS"} and answer.is_success
+        if done and "idempotency-replayed" not in answer.headers:
+            what = f"{request.method} {request.url.path}"
+            self._deeds[answer.headers["x-request-id"]] = what
+
+    async def unaudited(self) -> list[str]:
+        """Mutations that were carried out and are not in the audit log."""
+        if not self._deeds or database.DATABASE.pool is None:
+            return []
+        rows = await database.fetch("SELECT DISTINCT correlation_id FROM audit_entry")
+        told = {row["correlation_id"] for row in rows}
+        return [what for correlation_id, what in self._deeds.items() if correlation_id not in told]
 
     async def close(self) -> None:
         for client in self._clients:
@@ -184,6 +204,7 @@ async def serving(used: Settings) -> AsyncIterator[Api]:
     try:
         await _answering(api, task)
         yield api
+        assert not await api.unaudited(), "carried out, and not in the audit log"
     finally:
         await api.close()
         stopping.set()
