@@ -39,7 +39,7 @@ from api.routes import (
     workers,
 )
 from engine.domain.errors import MisconfiguredServer
-from engine.services import accounts, counters, identities, notice_settings
+from engine.services import accounts, counters, denied_sessions, identities, notice_settings
 from engine.services import state as service_state
 from engine.services.encryption import Cipher
 from engine.services.live import Live
@@ -55,7 +55,8 @@ def create_app(settings: Settings) -> Litestar:
     _refuse_misfits(settings)
     url = service_state.database_url(settings)
     cipher = Cipher(settings.encryption_key)
-    known = identities.of(settings)
+    redis = service_state.redis(settings)
+    known = identities.of(settings, denied_sessions.of(redis))
     notices = notice_settings.of(settings)
     shared = state.Shared(
         settings=settings,
@@ -63,7 +64,7 @@ def create_app(settings: Settings) -> Litestar:
         cipher=cipher,
         live=Live(url),
         channels=Channels(cipher, notices),
-        counters=counters.of(settings),
+        counters=counters.of(redis),
         password_resets=PasswordResets(known, notices),
     )
 
@@ -80,7 +81,8 @@ def create_app(settings: Settings) -> Litestar:
         finally:
             await shared.password_resets.close()
             await shared.identities.close()
-            await shared.counters.close()
+            if redis is not None:
+                await redis.close()
             await service_state.close_database()
 
     app = Litestar(

@@ -13,7 +13,6 @@ from typing import Protocol
 import msgspec
 
 from engine.clients.redis import RedisClient, RedisUnavailable
-from engine.services.settings import Settings
 
 MAXIMUM_KEYS = 50_000
 PREFIX = "keelyard:limit"
@@ -64,10 +63,6 @@ class Counters(Protocol):
         """Count one of a subject in every window; None when nothing limits it."""
         ...
 
-    async def close(self) -> None:
-        """Give up what is held."""
-        ...
-
 
 class LocalCounters:
     """Counts in this process."""
@@ -86,9 +81,6 @@ class LocalCounters:
             if not refused or used == limit.count:
                 self._keep((name, limit.seconds), (until, used + 1), now)
         return _verdict(effective, [(used, until - now) for until, used in found])
-
-    async def close(self) -> None:
-        """Nothing is held."""
 
     def _window(self, key: tuple[str, float], now: float) -> tuple[float, int]:
         until, used = self._windows.get(key, (now, 0))
@@ -123,14 +115,10 @@ class RedisCounters:
             return await self._meanwhile.take(name, limits)
         return _verdict(effective, [(int(used), int(left) / 1000) for used, left in answers])
 
-    async def close(self) -> None:
-        """Give up the connections."""
-        await self._client.close()
 
-
-def of(settings: Settings) -> Counters:
-    """What a server with these settings counts with; raises MisconfiguredServer for a wrong REDIS_URL."""
-    return RedisCounters(RedisClient(settings.redis_url)) if settings.redis_url else LocalCounters()
+def of(client: RedisClient | None) -> Counters:
+    """What API processes with this Redis, or without one, count with."""
+    return LocalCounters() if client is None else RedisCounters(client)
 
 
 def _verdict(limits: Sequence[Limit], before: Sequence[tuple[int, float]]) -> Verdict | None:

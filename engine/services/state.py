@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from engine.clients.redis import RedisClient
 from engine.domain.errors import MisconfiguredServer
 from engine.services.settings import Settings
 from engine.store import database
@@ -19,6 +20,11 @@ def database_url(settings: Settings) -> str:
             remedy="`keelyard up` brings a database along; `keelyard api` needs one.",
         )
     return _DRIVER.sub("postgresql://", settings.database_url)
+
+
+def redis(settings: Settings) -> RedisClient | None:
+    """The Redis that REDIS_URL names; raises MisconfiguredServer for a URL that is none."""
+    return RedisClient(settings.redis_url) if settings.redis_url else None
 
 
 async def open_database(url: str) -> None:

@@ -200,7 +200,8 @@ async def _record_change(caller: Caller, before: User, after: User, *, password_
             changed[name] = {"from": getattr(before, name), "to": getattr(after, name)}
     if before.roles != after.roles:
         changed["roles"] = {"from": sorted(before.roles), "to": sorted(after.roles)}
-    if changed:
+    # A change that says what is so already was asked for all the same.
+    if changed or (before.enabled == after.enabled and not password_set):
         await _record(caller, "user:update", before, changed)
     if before.enabled != after.enabled:
         await _record(caller, "user:enable" if after.enabled else "user:disable", after, {})

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from engine.clients.redis import PAUSE_SECONDS, RedisClient
 from engine.services.counters import Limit, LocalCounters, RedisCounters
+from engine.services.denied_sessions import SharedDenyList, StoredDenyList
 from tests.standins import redis_server
 
 MINUTE, HOUR = 60.0, 3600.0
@@ -33,9 +35,9 @@ def server():
 async def redis(server):
     """Counters on an empty Redis."""
     server.ask("FLUSHALL")
-    counters = RedisCounters(RedisClient(server.url))
-    yield counters
-    await counters.close()
+    client = RedisClient(server.url)
+    yield RedisCounters(client)
+    await client.close()
 
 
 @pytest.fixture(params=["local", "redis"])
@@ -88,13 +90,14 @@ async def test_windows_end(server, redis):
 
 async def test_processes_share_a_limit_exactly(server, redis):
     """Many requests at once through two clients: not one more than allowed."""
-    other = RedisCounters(RedisClient(server.url))
+    client = RedisClient(server.url)
+    other = RedisCounters(client)
     try:
         verdicts = await asyncio.gather(
             *(counters.take("a", [Limit(25, MINUTE)]) for counters in (redis, other) for _ in range(40))
         )
     finally:
-        await other.close()
+        await client.close()
 
     assert sum(not verdict.refused for verdict in verdicts) == 25
     assert sum(verdict.first for verdict in verdicts) == 1
@@ -104,7 +107,8 @@ async def test_limits_hold_in_each_process_while_redis_is_away():
     """And are shared again when it is back; in between nobody waits for it."""
     clock = Clock()
     with redis_server.running() as server:
-        counters = RedisCounters(RedisClient(server.url, clock=clock))
+        client = RedisClient(server.url, clock=clock)
+        counters = RedisCounters(client)
         limits = [Limit(2, MINUTE)]
         assert await statuses(counters, "a", limits, 1) == [False]
 
@@ -115,4 +119,22 @@ async def test_limits_hold_in_each_process_while_redis_is_away():
         assert await statuses(counters, "a", limits, 1) == [True]  # it is not asked yet
         clock.now += PAUSE_SECONDS
         assert await statuses(counters, "a", limits, 3) == [False, False, True]
-        await counters.close()
+        await client.close()
+
+
+async def test_ended_sessions_are_known_to_other_processes_at_once_and_survive_redis(store):
+    """One that has just asked would believe a session for seconds; PostgreSQL knows when Redis forgot."""
+    with redis_server.running() as server:
+        clients = [RedisClient(server.url) for _ in range(2)]
+        one, other = (SharedDenyList(client, StoredDenyList()) for client in clients)
+        before = await other.denied("s")
+        await one.deny("s", timedelta(minutes=5))
+        told = await other.denied("s")
+        server.kill()
+        await one.deny("t", timedelta(minutes=5))
+        fresh = SharedDenyList(clients[1], StoredDenyList())
+
+        assert (before, told) == (False, True)
+        assert [await fresh.denied(name) for name in ("s", "t", "u")] == [True, True, False]
+        for client in clients:
+            await client.close()
