@@ -50,16 +50,17 @@ class KeycloakServer:
         self._distribution = _distribution()
         self._home = Path(tempfile.mkdtemp(prefix="keelyard-keycloak-", dir="/tmp"))
         self._process: subprocess.Popen[bytes] | None = None
+        self.snapshot = self._distribution.parent / f"data-{_state_key()}"
         self.port, self._management_port = _free_port(), _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Start it on the realm as shipped, and wait until it answers."""
-        snapshot = self._distribution.parent / f"data-{_state_key()}"
-        self._lay_out(snapshot if snapshot.is_dir() else None)
+        made_before = self.snapshot.is_dir()
+        self._lay_out(self.snapshot if made_before else None)
         self.resume()
-        if not snapshot.is_dir():
-            self._keep(snapshot)
+        if not made_before:
+            self._keep(self.snapshot)
 
     def resume(self) -> None:
         """Start it on the state that it had."""
@@ -213,3 +214,17 @@ def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
+
+
+def prepare() -> None:
+    """Make what every start begins with, so that no test waits for it; nothing when it is there."""
+    server = KeycloakServer()
+    try:
+        if not server.snapshot.is_dir():
+            server.start()
+    finally:
+        server.remove()
+
+
+if __name__ == "__main__":
+    prepare()
