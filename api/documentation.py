@@ -5,21 +5,15 @@ from __future__ import annotations
 import functools
 import importlib.util
 from pathlib import Path
-from typing import Any
 
-import msgspec
 from litestar import Response, Router, get
 
-from api import control_plane, guards
-from api.shapes import below
+from api import guards, openapi
 
 # A package that carries both viewers; its code is never imported.
 _PACKAGE = "fastapi_offline"
 _SCRIPT, _STYLE = "text/javascript", "text/css"
 _STARTER = b'SwaggerUIBundle({url: "/openapi.json", dom_id: "#ui", validatorUrl: null})\n'
-_NATIVE = "Kubernetes provisioner"
-#: Of contracts with a base of their own.
-_CONTRACTS = {"AWS control plane": control_plane.BASE}
 _CACHED = {"Cache-Control": "public, max-age=86400"}
 
 _DOCS = """<!DOCTYPE html>
@@ -41,19 +35,7 @@ _REDOC = """<!DOCTYPE html>
 @get("/openapi.json", include_in_schema=False)
 async def document(request: guards.AnyRequest) -> Response[bytes]:
     """The OpenAPI 3.1 document."""
-    schema = _grouped(request.app.openapi_schema.to_schema())
-    return Response(msgspec.json.encode(schema), media_type="application/json")
-
-
-def _grouped(schema: dict[str, Any]) -> dict[str, Any]:
-    """The document with its tags in one group per contract, as ReDoc shows them."""
-    groups: dict[str, dict[str, None]] = {_NATIVE: {}}
-    for path, operations in schema["paths"].items():
-        contract = next((name for name, base in _CONTRACTS.items() if below(path, base)), _NATIVE)
-        for operation in operations.values():
-            groups.setdefault(contract, {}).update(dict.fromkeys(operation.get("tags", ())))
-    told = [{"name": name, "tags": list(tags)} for name, tags in groups.items()]
-    return {**schema, "x-tagGroups": told}
+    return Response(openapi.document(request.app), media_type="application/json")
 
 
 @get("/docs", include_in_schema=False)

@@ -5,8 +5,10 @@ Guards are coroutines although they wait for nothing: Litestar runs plain functi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
+import msgspec
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
@@ -19,6 +21,7 @@ from engine.services.identity import Caller
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 AnyRequest = Request[Any, Any, Any]
+_PERMISSION = "permission"
 
 CSRF_REFUSED = (
     "This request came with a browser's cookies, but without the X-CSRF-Token of its session, or from a page"
@@ -50,7 +53,27 @@ def requires(permission: Permission) -> Guard:
     async def guard(connection: Connection, _: BaseRouteHandler) -> None:
         permissions.require(require_principal(connection), permission)
 
+    setattr(guard, _PERMISSION, permission)
     return guard
+
+
+class Access(msgspec.Struct, frozen=True):
+    """What the guards of a route ask for."""
+
+    login: bool
+    permission: Permission | None
+    query_checked: bool
+
+
+def access(of: Iterable[Guard]) -> Access:
+    """What these guards ask for together, for those who read routes rather than call them."""
+    asked = list(of)
+    permission = next((found for guard in asked if (found := getattr(guard, _PERMISSION, None))), None)
+    return Access(
+        login=any(guard is not known_query for guard in asked),
+        permission=permission,
+        query_checked=known_query in asked,
+    )
 
 
 async def known_query(connection: Connection, handler: BaseRouteHandler) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from litestar import Response, Router, get
 from litestar.params import FromQuery, QueryParameter
@@ -12,6 +12,7 @@ from litestar.response import Stream
 from api import guards, replies
 from api.replies import PageNumber, PageSize
 from api.schemas.audit_logs import AuditEntry, AuditHead
+from api.schemas.common import Page
 from engine.domain.permissions import Permission
 from engine.services import audit_chain, audit_export, audit_log
 from engine.services.audit_export import Format
@@ -21,7 +22,12 @@ Wanted = Annotated[
 ]
 
 
-@get("/", summary="List audit logs", guards=[guards.requires(Permission.AUDIT_READ), guards.known_query])
+@get(
+    "/",
+    summary="List audit logs",
+    guards=[guards.requires(Permission.AUDIT_READ), guards.known_query],
+    opt={"also": tuple(audit_export.MEDIA_TYPES.values())},
+)
 async def list_entries(
     request: guards.AnyRequest,
     page: PageNumber = 1,
@@ -33,7 +39,7 @@ async def list_entries(
     since: FromQuery[datetime | None] = None,
     until: FromQuery[datetime | None] = None,
     wanted: Wanted = None,
-) -> Response[Any]:
+) -> Response[Page[AuditEntry]] | Stream:
     """Newest first. `resource` is a type, or a type and an id: `cluster/ID`.
 
     With `format=csv` or `jsonl`, or `Accept: text/csv` or `application/jsonl`, every entry that fits comes

@@ -48,7 +48,7 @@ _Search = Annotated[
 ]
 
 
-@get("/", summary="List jobs", guards=_READ)
+@get("/", summary="List jobs", guards=_READ, opt={"refuses": (404,)})
 async def list_jobs(
     request: guards.AnyRequest,
     page: PageNumber = 1,
@@ -81,7 +81,7 @@ async def get_job(request: guards.AnyRequest, job_id: FromPath[str]) -> wire.Job
     return shown
 
 
-@get("/{job_id:str}/events", summary="Events of a job", guards=_READ)
+@get("/{job_id:str}/events", summary="Events of a job", guards=_READ, opt={"also": (streams.MEDIA_TYPE,)})
 async def events(
     request: guards.AnyRequest,
     job_id: FromPath[str],

@@ -37,7 +37,13 @@ async def health() -> Health:
     return Health(status="healthy", version=state.VERSION)
 
 
-@get("/metrics", summary="Measurements", tags=["Server"], media_type=metrics.MEDIA_TYPE)
+@get(
+    "/metrics",
+    summary="Measurements",
+    tags=["Server"],
+    media_type=metrics.MEDIA_TYPE,
+    opt={"refuses": (401,)},
+)
 async def measured(request: guards.AnyRequest) -> Response[bytes]:
     """Prometheus' text format; open to loopback and METRICS_CIDRS, else with a token."""
     open_to = ["127.0.0.0/8", "::1/128", state.of(request.app).settings.metrics_cidrs]

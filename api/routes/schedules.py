@@ -26,7 +26,7 @@ _OutcomeFilter = Annotated[
 ]
 
 
-@get("/", summary="List schedules", guards=_READ)
+@get("/", summary="List schedules", guards=_READ, opt={"refuses": (404,)})
 async def list_schedules(
     request: guards.AnyRequest,
     page: PageNumber = 1,

@@ -1,0 +1,128 @@
+"""Every route of the OpenAPI document, asked by every role what it did not expect.
+
+schemathesis makes up requests from the document, right and wrong ones, always the same. Nothing may answer
+with a server error, with a status or a media type that the document does not have, or in another shape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.domain.events import EventKind
+from engine.domain.statuses import JobStatus, Role
+from engine.services.directory import NewUser
+from engine.services.identity import Caller
+from tests.contract.harness import ADMIN, PASSWORD, Api, Run, cluster_body
+
+CHECKS = (
+    "not_a_server_error",
+    "status_code_conformance",
+    "content_type_conformance",
+    "response_headers_conformance",
+    "response_schema_conformance",
+)
+#: Phases for a role, and requests made up per route beside those at the limits of what the document allows.
+#: More find more: KEELYARD_SCHEMA_EXAMPLES=500 takes an evening.
+EFFORT = {
+    None: ("fuzzing", 1),
+    Role.VIEWER: ("fuzzing", 1),
+    Role.OPERATOR: ("fuzzing", 2),
+    Role.ADMIN: ("coverage,fuzzing", 3),
+}
+HOOKS = Path(__file__).with_name("schema_hooks.py")
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    "role", [None, Role.VIEWER, Role.OPERATOR, Role.ADMIN], ids=lambda role: role or "anonymous"
+)
+async def test_every_route_answers_as_documented(api: Api, role: Role | None, tmp_path: Path) -> None:
+    login = await _login(api, role)
+    known = await _things(api)
+    headers = [] if login is None else ["--header", f"Authorization: Bearer {await _token(api, login)}"]
+    phases, examples = EFFORT[role]
+    examples = int(os.environ.get("KEELYARD_SCHEMA_EXAMPLES", examples))
+
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "schemathesis.cli", "run", f"{api.url}/openapi.json", *headers),
+        *("--checks", ",".join(CHECKS), "--phases", phases, "--max-examples", str(examples)),
+        *("--generation-deterministic", "--no-shrink", "--continue-on-failure", "--seed", "1"),
+        *("--suppress-health-check", "all", "--request-timeout", "30", "--no-color", "--warnings", "off"),
+        cwd=tmp_path,
+        env=os.environ
+        | {
+            "SCHEMATHESIS_HOOKS": str(HOOKS),
+            "KEELYARD_SCHEMA": json.dumps({"url": api.url, "known": known, "login": login}),
+            "PYTHONWARNINGS": "ignore",
+        },
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    told, _ = await process.communicate()
+
+    assert process.returncode == 0, told.decode()
+    if login is not None:
+        # Otherwise all those answers were 401, which is documented too.
+        await _still_logged_in(api, headers[1])
+
+
+async def _login(api: Api, role: Role | None) -> dict[str, str] | None:
+    if role is None:
+        return None
+    email = ADMIN
+    if role is not Role.ADMIN:
+        email = f"{role.value}@example.local"
+        await api.users.create(NewUser(email=email, password=PASSWORD, roles=frozenset({role})), Caller())
+    return {"username": email, "password": PASSWORD}
+
+
+async def _token(api: Api, login: dict[str, str]) -> str:
+    return str((await api.login(login["username"], login["password"]))["access_token"])
+
+
+async def _still_logged_in(api: Api, header: str) -> None:
+    name, _, value = header.partition(": ")
+    answer = await api.anonymous(**{name: value}).get("/api/v1/auth/me")
+    assert answer.status_code == 200, answer.text
+
+
+async def _things(api: Api) -> dict[str, str]:
+    """One of each noun, by the name of the path parameter that names it."""
+    admin = await api.admin()
+
+    async def made(place: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = await admin.post(place, json=body)
+        assert answer.status_code in {200, 201, 202}, answer.text
+        return dict(answer.json())
+
+    cluster = await made("/api/v1/clusters", cluster_body())
+    job_id = cluster["job"]["id"]
+    run = Run(job_id, api.cipher)
+    await run.claim()
+    await run.tell(run.event(EventKind.HOST_OK, host="control-01", task="Look"))
+    await run.finish(JobStatus.SUCCESS, kubeconfig="apiVersion: v1\n")
+    schedule = await made(
+        "/api/v1/schedules",
+        {"name": "nightly", "cluster_id": "yard-1", "job_type": "verify", "cron": "0 3 * * *"},
+    )
+    channel = await made(
+        "/api/v1/notification-channels",
+        {"name": "ops", "kind": "webhook", "url": "https://hooks.example.com/in"},
+    )
+    tried = await made(f"/api/v1/notification-channels/{channel['id']}/test", {})
+    user = await made("/api/v1/users", {"email": "una@example.local", "password": PASSWORD})
+    return {
+        "cluster_id": cluster["cluster"]["id"],
+        "job_id": job_id,
+        "schedule_id": schedule["id"],
+        "channel_id": channel["id"],
+        "delivery_id": tried["delivery_id"],
+        "user_id": user["id"],
+    }
