@@ -10,11 +10,11 @@ RUN apt-get update \
 WORKDIR /src
 # Dependencies first: they change less often than the product. Each file is checked against its hash.
 COPY pyproject.toml requirements.lock ./
-COPY container/runtime_requirements.py container/
+COPY deploy/container/runtime_requirements.py deploy/container/
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python3 -m venv /opt/keelyard && python3 -m venv /opt/build \
-    && python3 container/runtime_requirements.py >/tmp/runtime.txt \
-    && python3 container/runtime_requirements.py hatchling >/tmp/build.txt \
+    && python3 deploy/container/runtime_requirements.py >/tmp/runtime.txt \
+    && python3 deploy/container/runtime_requirements.py hatchling >/tmp/build.txt \
     && /opt/keelyard/bin/pip install --no-cache-dir --no-compile --no-deps --only-binary :all: --require-hashes -r /tmp/runtime.txt \
     && /opt/build/bin/pip install --no-cache-dir --no-deps --only-binary :all: --require-hashes -r /tmp/build.txt
 COPY . .

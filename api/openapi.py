@@ -79,7 +79,7 @@ def refusals(path: str, method: str, handler: HTTPRouteHandler) -> set[int]:
     if access.query_checked or _queries(handler):
         found.add(422)
     if method in _CHANGES and access.login:
-        found.add(409)
+        found |= {403, 409}  # a browser without its X-CSRF-Token; a state that forbids it
     if method in _WITH_BODY:
         found |= {408, 413, 415, 422}
     return found

@@ -6,7 +6,7 @@ import os
 import re
 
 from engine.processes import embedded_postgresql
-from engine.services.settings import Settings
+from engine.services.settings import Settings, with_files
 
 _DRIVER = re.compile(r"^postgres(?:ql)?(?:\+\w+)?://")
 
@@ -20,4 +20,4 @@ def database_url(settings: Settings) -> str:
 
 def configured_database_url() -> str:
     """The same for commands that need no other setting, and must not make keys."""
-    return database_url(Settings(database_url=os.environ.get("DATABASE_URL", "")))
+    return database_url(Settings(database_url=with_files(os.environ).get("DATABASE_URL", "")))

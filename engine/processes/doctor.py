@@ -75,7 +75,11 @@ def _server() -> Iterator[Finding]:
         detail=f"{free:.0f} GiB free on {existing}",
         remedy=f"free at least {MINIMUM_FREE_GIB} GiB for lab images and bundles",
     )
-    where = "DATABASE_URL" if os.environ.get("DATABASE_URL") else "embedded PostgreSQL"
+    where = (
+        "DATABASE_URL"
+        if os.environ.get("DATABASE_URL") or os.environ.get("DATABASE_URL_FILE")
+        else "embedded PostgreSQL"
+    )
     yield Finding(area="server", subject="database", ok=True, required=True, detail=where)
 
 

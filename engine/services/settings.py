@@ -1,5 +1,6 @@
 """Settings of a server, read once from the environment and passed down, under their documented names.
 
+A secret may come in a file, as containers get them: `SECRET_KEY_FILE` names one instead of `SECRET_KEY`.
 On a loopback bind missing keys are made once and kept in `KEELYARD_HOME/keys`; on any other bind a server
 without its own keys, or with the documented example values, refuses to start.
 """
@@ -22,6 +23,16 @@ from engine.domain.leases import DEFAULT_SECONDS, LeaseTimes
 
 DOCUMENTED_PASSWORD = "AdminPassword123!"  # noqa: S105 - the contract's example, refused outside the demo
 DOCUMENTED_SECRET = "dev-secret-key"  # noqa: S105 - the contract's example, refused
+
+IN_FILES = (
+    "DATABASE_URL",
+    "REDIS_URL",
+    "SECRET_KEY",
+    "ENCRYPTION_KEY",
+    "ADMIN_PASSWORD",
+    "SMTP_URL",
+    "KEYCLOAK_CLIENT_SECRET",
+)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
@@ -88,7 +99,7 @@ def load(environ: Mapping[str, str] | None = None, *, bind: str = "127.0.0.1") -
 
     Raises MisconfiguredServer naming the variable that does not fit.
     """
-    values = dict(os.environ if environ is None else environ)
+    values = with_files(os.environ if environ is None else environ)
     known = {field.encode_name for field in msgspec.structs.fields(Settings)}
     try:
         settings = msgspec.convert({k: v for k, v in values.items() if k in known}, Settings, strict=False)
@@ -103,6 +114,25 @@ def load(environ: Mapping[str, str] | None = None, *, bind: str = "127.0.0.1") -
         return _with_local_keys(settings)
     _refuse_weak_secrets(settings)
     return settings
+
+
+def with_files(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment with the secrets that files hold; an empty `NAME_FILE` means none.
+
+    Raises MisconfiguredServer for a file that cannot be read, and for a secret that is given twice.
+    """
+    values = dict(environ)
+    for name in IN_FILES:
+        place = values.get(f"{name}_FILE", "")
+        if not place:
+            continue
+        if values.get(name):
+            raise MisconfiguredServer(f"{name} and {name}_FILE are both set.", remedy="Unset one of them.")
+        try:
+            values[name] = Path(place).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise MisconfiguredServer(f"{name}_FILE names {place}, which cannot be read: {error}.") from error
+    return values
 
 
 def is_loopback(bind: str) -> bool:

@@ -20,7 +20,7 @@ from engine.store.workers import WorkerView
 
 __all__ = ["WorkerView"]
 
-_GONE = (WorkerState.LOST, WorkerState.STOPPED)
+GONE = (WorkerState.LOST, WorkerState.STOPPED)
 _CONSIDERED = 100  # queued jobs looked at in one go; the next look takes the next
 
 
@@ -181,7 +181,7 @@ async def remove(name: str, caller: Caller) -> None:
     async with database.transaction():
         await workers.lock(name)
         worker = await find(name)
-        if worker.state not in _GONE:
+        if worker.state not in GONE:
             raise Conflict(
                 f"Worker {name} is {worker.state.value}; only one that is lost or stopped can be removed.",
                 remedy="End its process first; drain it before, so that no run is cut short.",

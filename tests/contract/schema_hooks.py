@@ -40,7 +40,12 @@ def map_body(context: schemathesis.HookContext, body: Any) -> Any:
 
 @schemathesis.hook
 def before_call(context: schemathesis.HookContext, case: schemathesis.Case, kwargs: dict[str, Any]) -> None:
-    """A logout ends a session of its own."""
-    if case.operation.path.endswith("/auth/logout") and GIVEN["login"]:
-        answer = requests.post(f"{GIVEN['url']}/api/v1/auth/login", data=GIVEN["login"], timeout=30)
-        case.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+    """Each request is the role's; what may end a session gets one of its own to end."""
+    if GIVEN["login"]:
+        ending = "/auth/" in case.operation.path and case.method.upper() != "GET"
+        case.headers["Authorization"] = f"Bearer {_token() if ending else GIVEN['token']}"
+
+
+def _token() -> str:
+    answer = requests.post(f"{GIVEN['url']}/api/v1/auth/login", data=GIVEN["login"], timeout=30)
+    return str(answer.json()["access_token"])

@@ -51,3 +51,24 @@ def test_settings_never_print_their_values():
     loaded = settings.load({"SECRET_KEY": "canary-value"})
 
     assert "canary-value" not in f"{loaded!r} {loaded}"
+
+
+def test_a_secret_comes_from_the_file_that_is_named(tmp_path):
+    (tmp_path / "key").write_text("from-a-file\n")
+
+    loaded = settings.load({"SECRET_KEY_FILE": str(tmp_path / "key"), "REDIS_URL_FILE": ""})
+
+    assert loaded.secret_key == "from-a-file"
+    assert loaded.redis_url == ""
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"SECRET_KEY_FILE": "/nowhere/key"}, "SECRET_KEY_FILE names /nowhere/key"),
+        ({"SECRET_KEY_FILE": "/etc/hostname", "SECRET_KEY": "s"}, "SECRET_KEY and SECRET_KEY_FILE"),
+    ],
+)
+def test_a_secret_is_given_once_and_readable(environ, said):
+    with pytest.raises(MisconfiguredServer, match=said):
+        settings.load(environ)

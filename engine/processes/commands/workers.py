@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from engine.domain.errors import ServiceUnavailable
-from engine.processes import composition
+from engine.processes import composition, registration
 from engine.services import settings, state
 from engine.services import workers as service
 from engine.services.identity import Caller
@@ -71,6 +71,18 @@ def remove(name: str) -> None:
     """Forget a worker that is lost or stopped and has no running job."""
     _run(service.remove(name, _caller()))
     click.echo(f"Worker {name} removed.", err=True)
+
+
+@workers.command()
+def check() -> None:
+    """Exit code 0 while the worker of this KEELYARD_HOME gives signs of life; for health checks."""
+    worker = _run(service.find(registration.identity()))
+    if worker.state in service.GONE:
+        raise ServiceUnavailable(
+            f"Worker {worker.name} is {worker.state.value}; its last sign of life is "
+            f"{max(0.0, worker.silent_seconds):.0f} s old.",
+            remedy="See its log, and restart it.",
+        )
 
 
 async def _drain(name: str, timeout: float | None, *, wait: bool) -> WorkerView:

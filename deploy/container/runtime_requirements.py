@@ -1,7 +1,7 @@
 """Prints the part of requirements.lock that some packages need, hashes and all.
 
-    python3 container/runtime_requirements.py            what Keelyard needs at run time
-    python3 container/runtime_requirements.py hatchling  what that package needs
+    python3 deploy/container/runtime_requirements.py            what Keelyard needs at run time
+    python3 deploy/container/runtime_requirements.py hatchling  what that package needs
 
 The lock holds the tools of development too, which have no business in an image. Each entry of the lock names
 the packages that ask for it ("via"), so that the rest follows without asking any registry. Standard library
@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 _VIA = re.compile(r"^    #(?: via)?\s+([A-Za-z0-9][A-Za-z0-9._-]*)")
 
