@@ -116,6 +116,7 @@ def _complete(operation: dict[str, Any], path: str, method: str, handler: HTTPRo
     responses = operation["responses"]
     # The framework's own idea of a 400 is not what is sent here.
     responses.pop("400", None)
+    responses.get("204", {}).pop("content", None)
     for answer in responses.values():
         if content := answer.get("content"):
             content |= dict.fromkeys(handler.opt.get("also", ()), _TEXT)

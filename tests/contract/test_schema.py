@@ -37,6 +37,7 @@ EFFORT = {
     Role.ADMIN: ("coverage,fuzzing", 3),
 }
 HOOKS = Path(__file__).with_name("schema_hooks.py")
+CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 
 
 @pytest.mark.timeout(900)
@@ -52,7 +53,8 @@ async def test_every_route_answers_as_documented(api: Api, role: Role | None, tm
     examples = int(os.environ.get("KEELYARD_SCHEMA_EXAMPLES", examples))
 
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "schemathesis.cli", "run", f"{api.url}/openapi.json"),
+        *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIGURATION)),
+        *("run", f"{api.url}/openapi.json"),
         *("--checks", ",".join(CHECKS), "--phases", phases, "--max-examples", str(examples)),
         *("--generation-deterministic", "--no-shrink", "--continue-on-failure", "--seed", "1"),
         *("--suppress-health-check", "all", "--request-timeout", "30", "--no-color", "--warnings", "off"),
