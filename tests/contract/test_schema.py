@@ -19,7 +19,8 @@ from engine.domain.events import EventKind
 from engine.domain.statuses import JobStatus, Role
 from engine.services.directory import NewUser
 from engine.services.identity import Caller
-from tests.contract.harness import ADMIN, PASSWORD, Api, Run, cluster_body
+from tests.contract.harness import ADMIN, PASSWORD, Api, Run, cluster_body, serving, settings
+from tests.standins.receivers import MailServer
 
 CHECKS = (
     "not_a_server_error",
@@ -44,7 +45,16 @@ CONFIGURATION = Path(__file__).with_name("schemathesis.toml")
 @pytest.mark.parametrize(
     "role", [None, Role.VIEWER, Role.OPERATOR, Role.ADMIN], ids=lambda role: role or "anonymous"
 )
-async def test_every_route_answers_as_documented(api: Api, role: Role | None, tmp_path: Path) -> None:
+async def test_every_route_answers_as_documented(
+    database_url: str, role: Role | None, tmp_path: Path
+) -> None:
+    async with MailServer(tls=None).listening() as mail:
+        post = {"smtp_url": f"smtp://127.0.0.1:{mail.port}?tls=none", "mail_from": "keelyard@yard.example"}
+        async with serving(settings(database_url, **post)) as api:
+            await _ask(api, role, tmp_path)
+
+
+async def _ask(api: Api, role: Role | None, tmp_path: Path) -> None:
     login = await _login(api, role)
     known = await _things(api)
     token = "" if login is None else str((await api.login(**login))["access_token"])
