@@ -71,3 +71,20 @@ def test_a_drain_waits_for_the_last_job_only_when_asked(keelyard, database_url: 
 def test_a_live_or_unknown_worker_is_not_removed(keelyard) -> None:
     assert isinstance(keelyard("remove", "alpha").exception, Conflict)
     assert isinstance(keelyard("remove", "nobody").exception, NotFound)
+
+
+def test_a_health_check_fails_once_the_worker_of_this_home_is_gone(
+    keelyard, database_url: str, tmp_path: Path
+) -> None:
+    (tmp_path / "worker_name").write_text("alpha\n")
+
+    alive = keelyard("check")
+    with psycopg.connect(database_url) as connection:
+        connection.execute("UPDATE worker SET last_seen = now() - interval '1 hour'")
+    gone = keelyard("check")
+    (tmp_path / "worker_name").write_text("beta\n")
+
+    assert alive.exit_code == 0
+    assert isinstance(gone.exception, ServiceUnavailable)
+    assert "alpha is lost" in str(gone.exception)
+    assert isinstance(keelyard("check").exception, NotFound)
