@@ -22,6 +22,7 @@ from api.layers.observation import Observation
 from api.layers.rate_limits import RateLimits
 from api.layers.refusals import Refusals
 from api.layers.screening import Screening
+from api.layers.tenancy import Tenancy
 from api.routes import (
     audit_logs,
     auth,
@@ -35,6 +36,7 @@ from api.routes import (
     root,
     schedules,
     service_tokens,
+    tenants,
     users,
     workers,
 )
@@ -100,6 +102,7 @@ def create_app(settings: Settings) -> Litestar:
             notification_channels.router,
             users.router,
             service_tokens.router,
+            tenants.router,
             audit_logs.router,
             control_plane.router,
             documentation.router,
@@ -122,7 +125,7 @@ def _layered(inner: App, shared: state.Shared) -> App:
     """The application inside its layers."""
     settings = shared.settings
     limited = RateLimits(
-        Refusals(Deadline(inner)),
+        Tenancy(Refusals(Deadline(inner)), header_name=settings.tenant_header),
         shared.counters,
         per_minute=settings.rate_limit_per_minute,
         per_hour=settings.rate_limit_per_hour,

@@ -15,7 +15,7 @@ from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
 from engine.domain import permissions
-from engine.domain.errors import FieldProblem, Forbidden, InvalidSpec, Unauthenticated
+from engine.domain.errors import FieldProblem, Forbidden, InvalidSpec, NotFound, Unauthenticated
 from engine.domain.permissions import Permission, Principal
 from engine.services.identity import Caller
 
@@ -35,7 +35,7 @@ async def authenticated(connection: Connection, _: BaseRouteHandler) -> None:
 
 
 def require_principal(connection: Connection) -> Principal:
-    """The caller with a good token; raises Unauthenticated."""
+    """The caller with a good token; raises Unauthenticated, and NotFound for a tenant that is not its own."""
     if connection.scope.get("csrf_refused"):
         raise Forbidden(CSRF_REFUSED)
     if connection.scope.get("user") is None:
@@ -44,6 +44,8 @@ def require_principal(connection: Connection) -> Principal:
             str(refused) if refused else "This request needs an access token.",
             remedy="" if refused else "Send it as: Authorization: Bearer <token>.",
         )
+    if (refused_tenant := connection.scope.get("refused_tenant")) is not None:
+        raise cast("NotFound", refused_tenant)
     return cast("Principal", connection.scope["user"])
 
 

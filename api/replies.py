@@ -9,7 +9,7 @@ import msgspec
 from litestar import Response
 from litestar.params import QueryParameter
 
-from api import guards
+from api import guards, state
 from api.schemas.common import Page, Reply
 from engine.services import idempotency
 
@@ -42,7 +42,7 @@ async def once(request: guards.AnyRequest, work: Callable[[], Awaitable[Answer]]
             principal=guards.principal(request),
             key=key,
             method=request.method,
-            path=request.url.path,
+            path=request.url.path + _tenant(request),
             body=await request.body(),
         )
 
@@ -55,3 +55,9 @@ async def once(request: guards.AnyRequest, work: Callable[[], Awaitable[Answer]]
     answer = await idempotency.once(claim, encoded)
     headers = {**answer.headers, **({"Idempotency-Replayed": "true"} if answer.replayed else {})}
     return Response(answer.body, status_code=answer.status_code, media_type=JSON, headers=headers)
+
+
+def _tenant(request: guards.AnyRequest) -> str:
+    """The tenant that a request names: under one key, another one makes it another request."""
+    named = request.headers.get(state.of(request.app).settings.tenant_header)
+    return "" if named is None else f"#{named}"

@@ -22,13 +22,13 @@ async def list_workers(
 ) -> Response[Page[wire.Worker]]:
     """By name, with state, capacity and running jobs."""
     found, total = await workers.page(guards.principal(request), page=page, page_size=page_size)
-    return replies.page([_worker(worker) for worker in found], total, page, page_size)
+    return replies.page(await _workers(found), total, page, page_size)
 
 
 @get("/{name:str}", summary="Get worker details", guards=_READ)
 async def get_worker(request: guards.AnyRequest, name: FromPath[str]) -> wire.Worker:
     """One worker."""
-    return _worker(await workers.get(guards.principal(request), name))
+    return (await _workers([await workers.get(guards.principal(request), name)]))[0]
 
 
 @post(
@@ -42,7 +42,7 @@ async def drain(request: guards.AnyRequest, name: FromPath[str]) -> Response[wir
     """Lets a worker start nothing more; what it runs goes on. It stays so over restarts, until resumed."""
 
     async def work() -> replies.Answer:
-        return replies.Answer(200, _worker(await workers.drain(name, guards.caller(request))))
+        return replies.Answer(200, (await _workers([await workers.drain(name, guards.caller(request))]))[0])
 
     return await replies.once(request, work)
 
@@ -58,7 +58,7 @@ async def resume(request: guards.AnyRequest, name: FromPath[str]) -> Response[wi
     """Lets a drained worker take jobs again."""
 
     async def work() -> replies.Answer:
-        return replies.Answer(200, _worker(await workers.resume(name, guards.caller(request))))
+        return replies.Answer(200, (await _workers([await workers.resume(name, guards.caller(request))]))[0])
 
     return await replies.once(request, work)
 
@@ -75,8 +75,9 @@ async def remove(request: guards.AnyRequest, name: FromPath[str]) -> None:
     await workers.remove(name, guards.caller(request))
 
 
-def _worker(worker: WorkerView) -> wire.Worker:
-    return wire.Worker(**workers.shown(worker))
+async def _workers(found: list[WorkerView]) -> list[wire.Worker]:
+    visible = await workers.visible_jobs(found)
+    return [wire.Worker(**workers.shown(worker, visible)) for worker in found]
 
 
 router = Router(

@@ -40,6 +40,13 @@ class Permission(enum.StrEnum):
     CHANNEL_DELETE = "notification-channel:delete"
     CHANNEL_TEST = "notification-channel:test"
     CHANNEL_REDELIVER = "notification-channel:redeliver"
+    TEMPLATE_READ = "template:read"
+    TEMPLATE_CREATE = "template:create"
+    TEMPLATE_UPDATE = "template:update"
+    TEMPLATE_DELETE = "template:delete"  # own templates; any template for admins
+    TENANT_READ = "tenant:read"  # the own ones; all for admins
+    TENANT_REGISTER = "tenant:register"  # by the control plane's surface
+    TENANT_MANAGE = "tenant:manage"
     AUDIT_READ = "audit:read"
     USER_MANAGE = "user:manage"
     SERVICE_TOKEN_READ = "service-token:read"  # noqa: S105
@@ -48,14 +55,21 @@ class Permission(enum.StrEnum):
 
 
 _VIEWER = frozenset(
-    {Permission.CLUSTER_READ, Permission.JOB_READ, Permission.WORKER_READ, Permission.SCHEDULE_READ}
+    {
+        Permission.CLUSTER_READ,
+        Permission.JOB_READ,
+        Permission.WORKER_READ,
+        Permission.SCHEDULE_READ,
+        Permission.TEMPLATE_READ,
+        Permission.TENANT_READ,
+    }
 )
 _SERVICE_TOKENS = {
     Permission.SERVICE_TOKEN_READ,
     Permission.SERVICE_TOKEN_CREATE,
     Permission.SERVICE_TOKEN_REVOKE,
 }
-_OPERATOR = frozenset(Permission) - {Permission.USER_MANAGE} - _SERVICE_TOKENS
+_OPERATOR = frozenset(Permission) - {Permission.USER_MANAGE, Permission.TENANT_MANAGE} - _SERVICE_TOKENS
 
 GRANTS: dict[Role, frozenset[Permission]] = {
     Role.ADMIN: frozenset(Permission),

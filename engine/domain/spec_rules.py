@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
@@ -50,9 +50,9 @@ def problems(spec: ClusterSpec, surroundings: Surroundings) -> Problems:
     """Every problem of the spec itself."""
     yield from name_problems(spec.name)
     yield from _topology(spec.topology, spec.nodes)
-    yield from _components(spec, surroundings.kubernetes_versions)
+    yield from component_problems(msgspec.structs.asdict(spec.components), surroundings.kubernetes_versions)
     yield from node_problems(spec.nodes, surroundings.own_addresses)
-    yield from _hardening(spec)
+    yield from hardening_problems(msgspec.structs.asdict(spec.hardening))
     yield from address_rules.problems(spec.networking, spec.nodes)
 
 
@@ -87,19 +87,24 @@ def _label_message(name: str) -> str:
     )
 
 
-def _topology(topology: Topology, nodes: tuple[NodeSpec, ...]) -> Problems:
-    if topology.ha:
+def topology_problems(ha: bool | None, control_plane_count: int | None, worker_count: int | None) -> Problems:
+    """Problems of a topology by itself, as far as it is known: in a template something may be left open."""
+    if ha:
         yield FieldProblem(
             "topology.ha",
             "high availability is not available in this version; set it to false with one control plane",
         )
-    elif topology.control_plane_count != 1:
+    elif control_plane_count is not None and control_plane_count != 1:
         yield FieldProblem(
             "topology.control_plane_count",
-            f"must be 1 when topology.ha is false; it is {topology.control_plane_count}",
+            f"must be 1 when topology.ha is false; it is {control_plane_count}",
         )
-    if topology.worker_count < 0:
-        yield FieldProblem("topology.worker_count", f"must not be negative; it is {topology.worker_count}")
+    if worker_count is not None and worker_count < 0:
+        yield FieldProblem("topology.worker_count", f"must not be negative; it is {worker_count}")
+
+
+def _topology(topology: Topology, nodes: tuple[NodeSpec, ...]) -> Problems:
+    yield from topology_problems(topology.ha, topology.control_plane_count, topology.worker_count)
     for role, field, wanted in (
         (NodeRole.CONTROL_PLANE, "topology.control_plane_count", topology.control_plane_count),
         (NodeRole.WORKER, "topology.worker_count", topology.worker_count),
@@ -109,20 +114,21 @@ def _topology(topology: Topology, nodes: tuple[NodeSpec, ...]) -> Problems:
             yield FieldProblem(field, f"is {wanted}, but nodes lists {listed} with role {role.value}")
 
 
-def _components(spec: ClusterSpec, versions: Collection[str]) -> Problems:
-    components = spec.components
-    if components.kubernetes_version not in versions:
+def component_problems(given: Mapping[str, str | None], versions: Collection[str]) -> Problems:
+    """Problems of components, as far as they are given, by their names in `specs.Components`."""
+    version = given["kubernetes_version"]
+    if version is not None and version not in versions:
         yield FieldProblem(
             "components.kubernetes_version",
-            f"{_short(components.kubernetes_version)} is not in the catalogue; known: {', '.join(versions)}",
+            f"{_short(version)} is not in the catalogue; known: {', '.join(versions)}",
         )
-    yield from _choice("components.cni", components.cni, CNIS, LATER_CNIS)
-    yield from _choice("components.ingress", components.ingress, INGRESSES, LATER_INGRESSES)
-    yield from _choice("components.runtime", components.runtime, RUNTIMES, ())
+    yield from _choice("components.cni", given["cni"], CNIS, LATER_CNIS)
+    yield from _choice("components.ingress", given["ingress"], INGRESSES, LATER_INGRESSES)
+    yield from _choice("components.runtime", given["runtime"], RUNTIMES, ())
 
 
-def _choice(field: str, value: str, now: tuple[str, ...], later: tuple[str, ...]) -> Problems:
-    if value in now:
+def _choice(field: str, value: str | None, now: tuple[str, ...], later: tuple[str, ...]) -> Problems:
+    if value is None or value in now:
         return
     choices = ", ".join(now)
     if value in later:
@@ -135,9 +141,10 @@ def _short(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
 
 
-def _hardening(spec: ClusterSpec) -> Problems:
+def hardening_problems(given: Mapping[str, bool | None]) -> Problems:
+    """Problems of what is asked for as hardening, by the names in `specs.Hardening`."""
     for name in ("enable_cis_k8s_benchmark", "enable_cis_linux_benchmark"):
-        if getattr(spec.hardening, name):
+        if given[name]:
             yield FieldProblem(
                 f"hardening.{name}", "is not available in this version; leave it out or set it to false"
             )

@@ -11,7 +11,7 @@ import msgspec
 
 from engine.domain import permissions
 from engine.domain.permissions import Permission, Principal
-from engine.services import audit_export
+from engine.services import audit_export, tenancy
 from engine.services.audit_export import Format
 from engine.services.identity import Caller
 from engine.store import audit_entries, records
@@ -29,6 +29,7 @@ class Resource(msgspec.Struct, frozen=True):
     type: str
     id: str = ""
     name: str = ""
+    tenant_id: uuid.UUID | None = None  # whose it is; None: of the caller's own tenant
 
 
 class Filters(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +70,7 @@ async def record(
             address=caller.address,
             correlation_id=caller.correlation_id,
             details=details or {},
+            tenant_id=resource.tenant_id or await tenancy.audited_tenant(principal),
         )
     )
 

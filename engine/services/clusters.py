@@ -9,14 +9,32 @@ import asyncpg
 import msgspec
 
 from engine.domain import catalogue, permissions, spec_rules
-from engine.domain.errors import ClusterBusy, FieldProblem, Forbidden, InvalidSpec, NameTaken, NotFound
+from engine.domain.errors import (
+    ClusterBusy,
+    Conflict,
+    FieldProblem,
+    Forbidden,
+    InvalidSpec,
+    NameTaken,
+    NotFound,
+)
 from engine.domain.permissions import Permission, Principal
 from engine.domain.specs import ClusterSpec, SshSecrets
 from engine.domain.statuses import ClusterStatus, JobType, Role
 from engine.services import audit_log, expected_host_keys, job_queue, own_machine, runs, stored_plans
 from engine.services.encryption import Cipher
 from engine.services.identity import Caller
-from engine.store import cluster_views, clusters, database, jobs, locks, nodes, records, ssh_credentials
+from engine.store import (
+    cluster_views,
+    clusters,
+    database,
+    jobs,
+    locks,
+    nodes,
+    records,
+    scope,
+    ssh_credentials,
+)
 
 Job = records.Job
 
@@ -60,7 +78,7 @@ async def create(new: NewCluster, caller: Caller, cipher: Cipher) -> Created:
         async with database.transaction():
             # One creation at a time, so that two cannot take the same address.
             await locks.until_commit("keelyard:cluster:create")
-            if await clusters.by_name(spec.name) is not None:
+            if await clusters.by_name(spec.name, cluster.tenant_id) is not None:
                 raise _name_taken(spec.name)
             await _refuse_taken_addresses(spec)
             await clusters.add(cluster)
@@ -107,10 +125,23 @@ async def find(reference: str) -> records.Cluster:
     if spec_rules.is_uuid(reference):
         found = await clusters.get(uuid.UUID(reference))
     else:
-        found = await clusters.by_name(reference) if spec_rules.is_label(reference) else None
+        found = await _named(reference) if spec_rules.is_label(reference) else None
     if found is None:
         raise NotFound(f"There is no cluster {reference[:100]!r}.")
     return found
+
+
+async def _named(name: str) -> records.Cluster | None:
+    """The cluster of this name: in the caller's own tenant, or the only one in sight."""
+    found = await clusters.named(name)
+    home = scope.current().home
+    own = [cluster for cluster in found if cluster.tenant_id == home]
+    if len(own or found) > 1:
+        raise Conflict(
+            f"Several of your tenants have a cluster {name!r}.",
+            remedy="Name it by its id, or the tenant by X-Tenant-ID.",
+        )
+    return next(iter(own or found), None)
 
 
 async def load_spec(reference: str, cipher: Cipher) -> tuple[ClusterSpec, SshSecrets]:
@@ -219,15 +250,17 @@ def _name_taken(name: str) -> NameTaken:
 
 
 async def _refuse_taken_addresses(spec: ClusterSpec) -> None:
-    occupied = {
-        (taken.ip_address, taken.ssh_port): taken
-        for taken in await nodes.occupied([node.ip_address for node in spec.nodes])
-    }
+    wanted = [node.ip_address for node in spec.nodes]
+    with scope.everything():  # a machine is in one cluster, whoever's that is
+        occupied = {(taken.ip_address, taken.ssh_port): taken for taken in await nodes.occupied(wanted)}
+    visible = {taken.cluster_id for taken in await nodes.occupied(wanted)}
     problems = []
     for index, node in enumerate(spec.nodes):
         taken = occupied.get((node.ip_address, node.ssh_port))
         if taken is not None:
             message = f"{node.ip_address} is node {taken.node_name} of cluster {taken.cluster_name}"
+            if taken.cluster_id not in visible:
+                message = f"{node.ip_address} is a node of another cluster"
             problems.append(FieldProblem(f"nodes.{index}.ip_address", message))
     if problems:
         raise InvalidSpec(problems)
@@ -257,7 +290,7 @@ async def _refuse_if_busy(cluster: records.Cluster) -> None:
 
 
 def _resource(cluster: records.Cluster) -> audit_log.Resource:
-    return audit_log.Resource("cluster", str(cluster.id), cluster.name)
+    return audit_log.Resource("cluster", str(cluster.id), cluster.name, tenant_id=cluster.tenant_id)
 
 
 def _row(new: NewCluster, spec: ClusterSpec, principal: Principal) -> records.Cluster:

@@ -174,5 +174,5 @@ def _allowed(caller: Caller, permission: Permission) -> Principal:
 
 
 async def _record(caller: Caller, permission: Permission, job: records.Job, details: dict[str, str]) -> None:
-    resource = audit_log.Resource("job", str(job.id), f"{job.type.value} {job.cluster_id}")
+    resource = audit_log.Resource("job", str(job.id), f"{job.type.value} {job.cluster_id}", job.tenant_id)
     await audit_log.record(caller, permission.value, resource, details=details)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from engine.domain.errors import ServiceUnavailable
-from engine.store import cluster_views, database, jobs, workers
+from engine.store import cluster_views, database, jobs, scope, workers
 from engine.store.workers import WorkerView
 
 
@@ -21,6 +21,11 @@ class Counts(msgspec.Struct, frozen=True):
 
 async def counts() -> Counts:
     """Jobs and clusters by status, workers and their queue."""
+    with scope.everything():
+        return await _counts()
+
+
+async def _counts() -> Counts:
     queue = await workers.queue()
     return Counts(
         jobs=await jobs.counts(),

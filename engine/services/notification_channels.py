@@ -27,7 +27,7 @@ from engine.services import audit_log, clusters
 from engine.services.encryption import Cipher
 from engine.services.identity import Caller
 from engine.services.notice_settings import NoticeSettings
-from engine.store import database, notification_channels, notification_deliveries, records
+from engine.store import database, notification_channels, notification_deliveries, records, scope
 
 Delivery = records.NotificationDelivery
 
@@ -106,10 +106,12 @@ class Channels:
         Raises InvalidSpec with every problem, NameTaken, Forbidden.
         """
         principal = _allowed(caller, Permission.CHANNEL_CREATE)
-        event_filter = await self._checked(wanted)
+        tenant_id = scope.for_new()
+        event_filter = await self._checked(wanted, tenant_id)
         secret = _new_secret() if wanted.kind is ChannelKind.WEBHOOK else None
         configuration = Configuration(url=wanted.url, recipients=wanted.recipients, secret=secret)
         channel = records.NotificationChannel(
+            tenant_id=tenant_id,
             name=wanted.name,
             kind=wanted.kind,
             enabled=wanted.enabled,
@@ -130,7 +132,7 @@ class Channels:
         """Replace a channel but its kind and secret. Raises like `create`, and NotFound."""
         _allowed(caller, Permission.CHANNEL_UPDATE)
         before = await self._view(channel_id)
-        event_filter = await self._checked(wanted, before.channel.kind)
+        event_filter = await self._checked(wanted, before.channel.tenant_id, before.channel.kind)
         try:
             async with database.transaction():
                 channel = await _locked(channel_id)
@@ -179,7 +181,9 @@ class Channels:
             await _record(caller, Permission.CHANNEL_UPDATE, channel, {"secret": "rotated"})
         return await self._view(channel_id), secret
 
-    async def _checked(self, wanted: Wanted, kind: ChannelKind | None = None) -> EventFilter:
+    async def _checked(
+        self, wanted: Wanted, tenant_id: uuid.UUID, kind: ChannelKind | None = None
+    ) -> EventFilter:
         problems = [*spec_rules.name_problems(wanted.name), *self._target_problems(wanted)]
         if kind is not None and wanted.kind is not kind:
             problems.append(FieldProblem("kind", f"is {kind.value} and cannot be changed; make another one"))
@@ -192,9 +196,13 @@ class Channels:
         found = []
         for index, reference in enumerate(wanted.clusters):
             try:
-                found.append((await clusters.find(reference)).id)
+                cluster = await clusters.find(reference)
             except NotFound as error:
                 problems.append(FieldProblem(f"events.clusters.{index}", error.message))
+                continue
+            if cluster.tenant_id != tenant_id:
+                problems.append(FieldProblem(f"events.clusters.{index}", "is a cluster of another tenant"))
+            found.append(cluster.id)
         if problems:
             raise InvalidSpec(problems)
         return EventFilter(job_types=list(wanted.job_types), statuses=list(wanted.statuses), clusters=found)
@@ -349,5 +357,5 @@ def _told(wanted: Wanted) -> dict[str, Any]:
 async def _record(
     caller: Caller, permission: Permission, channel: records.NotificationChannel, details: dict[str, Any]
 ) -> None:
-    resource = audit_log.Resource("notification-channel", str(channel.id), channel.name)
+    resource = audit_log.Resource("notification-channel", str(channel.id), channel.name, channel.tenant_id)
     await audit_log.record(caller, permission.value, resource, details=details)

@@ -87,6 +87,7 @@ async def create(wanted: Wanted, caller: Caller) -> ScheduleView:
     try:
         async with database.transaction():
             schedule = records.Schedule(
+                tenant_id=cluster.tenant_id,
                 name=wanted.name,
                 cluster_id=cluster.id,
                 created_by=uuid.UUID(principal.account_id),
@@ -108,6 +109,8 @@ async def put(schedule_id: uuid.UUID, wanted: Wanted, caller: Caller) -> Schedul
     try:
         async with database.transaction():
             schedule = await _locked(schedule_id)
+            if cluster.tenant_id != schedule.tenant_id:
+                raise InvalidSpec([FieldProblem("cluster_id", "is a cluster of another tenant")])
             changes = {"name": wanted.name, "cluster_id": cluster.id, **await _timing(wanted)}
             await schedules.update(schedule_id, **changes, updated_at=records.now())
             changed = msgspec.structs.replace(schedule, **changes)
@@ -178,7 +181,7 @@ async def run_now(schedule_id: uuid.UUID, caller: Caller) -> records.Job:
 
 def resource(schedule: records.Schedule) -> audit_log.Resource:
     """A schedule as the audit log names it."""
-    return audit_log.Resource("schedule", str(schedule.id), schedule.name)
+    return audit_log.Resource("schedule", str(schedule.id), schedule.name, schedule.tenant_id)
 
 
 async def _checked(wanted: Wanted) -> records.Cluster:

@@ -10,7 +10,7 @@ from engine.domain import permissions
 from engine.domain.errors import Conflict, FieldProblem, InvalidSpec, NotFound
 from engine.domain.permissions import Permission, Principal
 from engine.domain.statuses import Role
-from engine.services import audit_log, passwords
+from engine.services import audit_log, passwords, tenant_members
 from engine.services.directory import Directory, NewUser, User, UserChange, UserFilter
 from engine.services.identity import Caller, IdentityProvider
 from engine.store import database, locks
@@ -105,6 +105,8 @@ class Users:
             if disabled or (change.roles is not None and Role.ADMIN not in change.roles):
                 await self._keep_an_admin(before)
             after = await self.directory.update(user_id, change)
+            if after.email != before.email:
+                await tenant_members.rename(user_id, after.email)
             if password is not None:
                 await self.directory.set_password(user_id, password)
             if disabled or password is not None or not before.roles <= after.roles:
@@ -134,6 +136,7 @@ class Users:
             await self._keep_an_admin(user)
             await self._provider.end_sessions(user_id)
             await self.directory.delete(user_id)
+            await tenant_members.forget(user_id)
             await _record(caller, "user:delete", user, {})
 
     async def _existing(self, user_id: uuid.UUID) -> User:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import asyncpg
@@ -15,7 +15,7 @@ from engine.domain.errors import Conflict, NotFound
 from engine.domain.permissions import Permission, Principal
 from engine.services import audit_log, runs
 from engine.services.identity import Caller
-from engine.store import database, jobs, records, workers
+from engine.store import database, jobs, records, scope, workers
 from engine.store.workers import WorkerView
 
 __all__ = ["WorkerView"]
@@ -86,8 +86,13 @@ async def give_back(seen: records.Job) -> bool:
 async def page(principal: Principal, *, page: int, page_size: int) -> tuple[list[WorkerView], int]:
     """Workers by name, and how many there are."""
     permissions.require(principal, Permission.WORKER_READ)
-    found = await workers.every()
+    found = await every()
     return found[(page - 1) * page_size : page * page_size], len(found)
+
+
+async def visible_jobs(found: Sequence[WorkerView]) -> set[str]:
+    """Those of the workers' jobs that the caller may know of."""
+    return await workers.jobs_in_sight([uuid.UUID(job) for worker in found for job in worker.jobs])
 
 
 async def get(principal: Principal, name: str) -> WorkerView:
@@ -98,19 +103,21 @@ async def get(principal: Principal, name: str) -> WorkerView:
 
 async def every() -> list[WorkerView]:
     """All workers by name, for the command line."""
-    return await workers.every()
+    with scope.everything():  # what other tenants' jobs take of a worker counts too
+        return await workers.every()
 
 
 async def find(name: str) -> WorkerView:
     """The worker of this name, for the command line; raises NotFound."""
-    found = await workers.get(name) if name.isprintable() else None
+    with scope.everything():
+        found = await workers.get(name) if name.isprintable() else None
     if found is None:
         raise NotFound(f"There is no worker {name[:100]!r}.", remedy="GET /api/v1/workers lists them.")
     return found
 
 
-def shown(worker: WorkerView) -> dict[str, Any]:
-    """A worker's members as every surface shows them."""
+def shown(worker: WorkerView, visible: Collection[str] | None = None) -> dict[str, Any]:
+    """A worker's members as every surface shows them; of its jobs only the visible ones, if not all are."""
     load = worker.load
     return {
         "name": worker.name,
@@ -123,7 +130,7 @@ def shown(worker: WorkerView) -> dict[str, Any]:
         "memory_mb": worker.memory_mb,
         "memory_mb_used": load.memory_mb,
         "concurrency": worker.runs_limit,
-        "jobs": worker.jobs,
+        "jobs": [job for job in worker.jobs if visible is None or job in visible],
         "started_at": worker.started_at,
         "last_seen": worker.last_seen,
         "silent_seconds": round(max(0.0, worker.silent_seconds), 1),
@@ -134,8 +141,9 @@ async def waiting_for(job_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, str]:
     """For each of the jobs that is queued: what it waits for, for the operator to read."""
     if not job_ids:
         return {}
-    found = await workers.obstacles(list(job_ids))
-    known = await workers.every() if found else []
+    with scope.everything():  # the queue is everybody's
+        found = await workers.obstacles(list(job_ids))
+        known = await workers.every() if found else []
     return {obstacle.job_id: _told(obstacle, known) for obstacle in found}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
@@ -29,7 +28,6 @@ class Chosen(msgspec.Struct, frozen=True, kw_only=True):
     status: str | None = None
     since: datetime | None = None
     until: datetime | None = None
-    tenant_id: uuid.UUID | None = records.DEFAULT_TENANT
 
 
 class LinkedEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,7 +125,7 @@ async def unlinked(limit: int) -> list[dict[str, Any]]:
 
 def _filter(chosen: Chosen, prefix: str = "") -> rows.Filter:
     found = rows.Filter()
-    for name in ("tenant_id", "actor", "action", "resource_type", "resource_id", "status"):
+    for name in ("actor", "action", "resource_type", "resource_id", "status"):
         value = getattr(chosen, name)
         found.add(f"{prefix}{name} = {{}}", rows.storable(value) if isinstance(value, str) else value)
     found.add(f'{prefix}"timestamp" >= {{}}', chosen.since)

@@ -9,7 +9,7 @@ import msgspec
 
 from engine.domain.specs import Components, Topology
 from engine.domain.statuses import ClusterStatus
-from engine.store import database, records, rows
+from engine.store import database, rows
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +36,6 @@ async def page(
 ) -> tuple[list[Summary], int]:
     """Clusters, newest first, and how many in all; without the deleted ones unless they are asked for."""
     chosen = rows.Filter()
-    chosen.add("tenant_id = {}", records.DEFAULT_TENANT)
     chosen.add("status = {}", status)
     if status is not ClusterStatus.DELETED and not deleted_too:
         chosen.always("deleted_at IS NULL")

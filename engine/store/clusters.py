@@ -22,22 +22,26 @@ async def get(cluster_id: uuid.UUID, *, lock: bool = False) -> records.Cluster |
 
 
 async def by_name(name: str, tenant_id: uuid.UUID = records.DEFAULT_TENANT) -> records.Cluster | None:
-    """The undeleted cluster of this name."""
+    """The undeleted cluster of this name in a tenant."""
     sql = "SELECT * FROM cluster WHERE tenant_id = $1 AND name = $2 AND deleted_at IS NULL"
     return await rows.one(records.Cluster, sql, tenant_id, name)
+
+
+async def named(name: str) -> list[records.Cluster]:
+    """The undeleted clusters of this name: one in each tenant at most."""
+    sql = "SELECT * FROM cluster WHERE name = $1 AND deleted_at IS NULL ORDER BY created_at, id"
+    return await rows.many(records.Cluster, sql, name)
 
 
 async def page(
     *,
     status: ClusterStatus | None = None,
     deleted: bool | None = False,
-    tenant_id: uuid.UUID = records.DEFAULT_TENANT,
     offset: int = 0,
     limit: int = 20,
 ) -> tuple[list[records.Cluster], int]:
     """Clusters, newest first, and how many in all; `deleted`: False without, True only, None both."""
     chosen = rows.Filter()
-    chosen.add("tenant_id = {}", tenant_id)
     chosen.add("status = {}", status)
     if deleted is not None:
         chosen.always("deleted_at IS NOT NULL" if deleted else "deleted_at IS NULL")

@@ -12,6 +12,7 @@ import msgspec
 from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
 
 from engine.domain.errors import ServiceUnavailable
+from engine.store import scope as tenancy
 
 RUNTIME_ROLE = "keelyard_runtime"  # may not touch what is written in the audit log; made by the migrations
 POOL_MAXIMUM = 10
@@ -37,6 +38,35 @@ class _Engine(PostgresEngine):
     @override
     async def check_version(self) -> None:
         return
+
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection that knows which tenants its statements see (`engine.store.scope`).
+
+    What was said last is remembered, so that it costs a round trip only when it changes, and forgotten while
+    a change is under way: when that is cut short, nobody knows whether the server has heard of it.
+    """
+
+    _session: str | None = ""
+    _local: str | None = ""
+
+    def begun(self) -> None:
+        """A transaction has begun: what holds for the session holds in it until something else is said."""
+        self._local = self._session
+
+    async def see(self, wanted: str) -> None:
+        """Let statements outside transactions see these tenants."""
+        if self._session != wanted:
+            self._session = None
+            await self.fetchval("SELECT set_config($1, $2, false)", tenancy.SETTING, wanted)
+            self._session = wanted
+
+    async def see_in_transaction(self, wanted: str) -> None:
+        """Let statements of the open transaction see these tenants."""
+        if self._local != wanted:
+            self._local = None
+            await self.fetchval("SELECT set_config($1, $2, true)", tenancy.SETTING, wanted)
+            self._local = wanted
 
 
 #: Tables, migrations and queries share this engine; `connect` says where it leads.
@@ -71,7 +101,11 @@ async def connect(url: str, *, role: str | None = RUNTIME_ROLE, maximum: int = P
     try:
         # No connection is kept at all costs: a server that is away would be asked every second.
         await DATABASE.start_connection_pool(
-            min_size=0, max_size=maximum, init=prepare, reset=_nothing_to_reset
+            min_size=0,
+            max_size=maximum,
+            init=prepare,
+            reset=_nothing_to_reset,
+            connection_class=_Connection,
         )
         await fetch("SELECT 1")
     except asyncpg.InvalidParameterValueError as error:
@@ -128,7 +162,7 @@ async def _nothing_to_reset(_: Any) -> None:
     """Instead of one statement after every use.
 
     An open transaction is rolled back without it, and nothing else outlives one here: advisory locks end with
-    theirs, settings are those of the connection, and LISTEN has a connection of its own.
+    theirs, the scope is set anew when it differs, and LISTEN has a connection of its own.
     """
 
 
@@ -150,6 +184,8 @@ async def transaction() -> AsyncIterator[PostgresTransaction]:
     try:
         with _telling():
             opened = await scope.__aenter__()
+        if opened is scope:
+            opened.connection.begun()
         try:
             yield opened
         except BaseException as error:
@@ -170,15 +206,21 @@ async def transaction() -> AsyncIterator[PostgresTransaction]:
 async def fetch(sql: str, *arguments: Any) -> list[dict[str, Any]]:
     """Rows of a statement with `$1` placeholders, inside the transaction of this task if there is one.
 
+    Rows of tenants that the task's scope does not hold are not there.
+
     Raises DatabaseUnavailable when the server is away, and what PostgreSQL has against the statement.
     """
     current = DATABASE.current_transaction.get()
+    wanted = tenancy.current().setting
     with _telling():
         if current is not None:
+            await current.connection.see_in_transaction(wanted)
             return [dict(row) for row in await current.connection.fetch(sql, *arguments)]
         if DATABASE.pool is None:
             raise DatabaseUnavailable("The database is not connected.")
-        return [dict(row) for row in await DATABASE.pool.fetch(sql, *arguments)]
+        async with DATABASE.pool.acquire() as connection:
+            await connection.see(wanted)
+            return [dict(row) for row in await connection.fetch(sql, *arguments)]
 
 
 @contextlib.contextmanager

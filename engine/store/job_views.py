@@ -9,7 +9,7 @@ import msgspec
 
 from engine.domain.estimates import Expectation
 from engine.domain.statuses import JobStatus, JobType, PhaseStatus
-from engine.store import database, records, rows
+from engine.store import database, rows
 
 
 class PhaseView(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +113,6 @@ async def page(
 ) -> tuple[list[JobView], int]:
     """Jobs, newest first, and how many in all."""
     chosen = rows.Filter()
-    chosen.add("job.tenant_id = {}", records.DEFAULT_TENANT)
     chosen.add("job.cluster_id = {}", cluster_id)
     chosen.add("job.status = ANY({}::text[])", statuses and [status.value for status in statuses])
     chosen.add("job.type = {}", job_type)

@@ -57,13 +57,11 @@ async def page(
     cluster_id: uuid.UUID | None = None,
     status: JobStatus | None = None,
     job_type: JobType | None = None,
-    tenant_id: uuid.UUID = records.DEFAULT_TENANT,
     offset: int = 0,
     limit: int = 20,
 ) -> tuple[list[records.Job], int]:
     """Jobs, newest first, and how many in all."""
     chosen = rows.Filter()
-    chosen.add("tenant_id = {}", tenant_id)
     chosen.add("cluster_id = {}", cluster_id)
     chosen.add("status = {}", status)
     chosen.add("type = {}", job_type)

@@ -31,12 +31,10 @@ async def remove(channel_id: uuid.UUID) -> None:
 
 async def page(*, offset: int, limit: int) -> tuple[list[records.NotificationChannel], int]:
     """Channels by name, and how many in all."""
-    chosen = rows.Filter()
-    chosen.add("tenant_id = {}", records.DEFAULT_TENANT)
     return await rows.page(
         records.NotificationChannel,
         "notification_channel",
-        chosen,
+        rows.Filter(),
         order="name, id",
         offset=offset,
         limit=limit,

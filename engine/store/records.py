@@ -26,8 +26,10 @@ from engine.domain.statuses import (
     PhaseStatus,
     Role,
 )
+from engine.domain.tenants import ContactInfo, TenantStatus
+from engine.store import scope
 
-DEFAULT_TENANT = uuid.UUID("00000000-0000-0000-0000-000000000001")
+DEFAULT_TENANT = scope.DEFAULT_TENANT
 
 
 def now() -> datetime:
@@ -43,6 +45,31 @@ class ClusterSettings(msgspec.Struct, frozen=True, kw_only=True):
     hardening: Hardening = Hardening()
     networking: Networking = Networking()
     lab: bool = False
+
+
+class Tenant(msgspec.Struct, frozen=True, kw_only=True):
+    """Owner of clusters and what belongs to them."""
+
+    slug: str
+    name: str
+    email: str = ""
+    contact_info: ContactInfo = ContactInfo()
+    status: TenantStatus = TenantStatus.PENDING
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)
+    updated_at: datetime = field(default_factory=now)
+    deleted_at: datetime | None = None
+
+
+class TenantMember(msgspec.Struct, frozen=True, kw_only=True):
+    """An account that belongs to a tenant."""
+
+    tenant_id: uuid.UUID
+    account_id: uuid.UUID
+    email: str
+    id: uuid.UUID = field(default_factory=uuid.uuid4)
+    created_at: datetime = field(default_factory=now)
+    removed_at: datetime | None = None
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +113,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     status: ClusterStatus = ClusterStatus.PENDING
     conditions: list[Condition] = []
     kubeconfig_encrypted: str | None = None
-    tenant_id: uuid.UUID = DEFAULT_TENANT
+    tenant_id: uuid.UUID = field(default_factory=scope.for_new)
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     created_at: datetime = field(default_factory=now)
     updated_at: datetime = field(default_factory=now)
@@ -146,7 +173,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     message: str | None = None
     correlation_id: str = ""
-    tenant_id: uuid.UUID = DEFAULT_TENANT
+    tenant_id: uuid.UUID = field(default_factory=scope.for_new)
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     created_at: datetime = field(default_factory=now)
     started_at: datetime | None = None
@@ -179,7 +206,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     spec_hash: str
     summary: Summary
     document: Document
-    tenant_id: uuid.UUID = DEFAULT_TENANT
+    tenant_id: uuid.UUID = field(default_factory=scope.for_new)
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     created_at: datetime = field(default_factory=now)
 
@@ -280,7 +307,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     enabled: bool = True
     missed_run_policy: MissedRunPolicy = MissedRunPolicy.SKIP
     parameters: dict[str, Any] = {}
-    tenant_id: uuid.UUID = DEFAULT_TENANT
+    tenant_id: uuid.UUID = field(default_factory=scope.for_new)
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     created_at: datetime = field(default_factory=now)
     updated_at: datetime = field(default_factory=now)
@@ -314,7 +341,7 @@ class NotificationChannel(msgspec.Struct, frozen=True, kw_only=True):
     created_by_email: str
     enabled: bool = True
     event_filter: EventFilter = EventFilter()
-    tenant_id: uuid.UUID = DEFAULT_TENANT
+    tenant_id: uuid.UUID = field(default_factory=scope.for_new)
     id: uuid.UUID = field(default_factory=uuid.uuid4)
     created_at: datetime = field(default_factory=now)
     updated_at: datetime = field(default_factory=now)

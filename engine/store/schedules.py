@@ -58,7 +58,6 @@ async def page(
 ) -> tuple[list[ScheduleView], int]:
     """Schedules by name, and how many in all."""
     chosen = rows.Filter()
-    chosen.add("tenant_id = {}", records.DEFAULT_TENANT)
     chosen.add("cluster_id = {}", cluster_id)
     chosen.add("enabled = {}", enabled)
     found, total = await rows.page(

@@ -204,3 +204,9 @@ async def obstacles(job_ids: list[uuid.UUID]) -> list[Obstacle]:
 async def wake(name: str = "") -> None:
     """Let a worker, or all of them, look for jobs once the transaction commits."""
     await database.fetch("SELECT pg_notify($1, $2)", WAKE_CHANNEL, name)
+
+
+async def jobs_in_sight(job_ids: list[uuid.UUID]) -> set[str]:
+    """Which of the jobs the scope of tenants shows."""
+    found = await database.fetch("SELECT id FROM job WHERE id = ANY($1)", job_ids) if job_ids else []
+    return {str(row["id"]) for row in found}

@@ -22,8 +22,11 @@ from engine.store.tables.service_token import ServiceToken
 from engine.store.tables.session import Session
 from engine.store.tables.slow_task import SlowTask
 from engine.store.tables.ssh_credential import SshCredential
+from engine.store.tables.template import Template
+from engine.store.tables.template_version import TemplateVersion
 from engine.store.tables.tenant import Tenant
 from engine.store.tables.user_change import UserChange
+from engine.store.tables.tenant_member import TenantMember
 from engine.store.tables.worker import Worker
 
 #: In the order in which foreign keys allow them to be made.
@@ -51,6 +54,9 @@ ALL: tuple[type[Table], ...] = (
     ServiceToken,
     DeniedSession,
     UserChange,
+    TenantMember,
+    Template,
+    TemplateVersion,
 )
 
 __all__ = [
@@ -75,7 +81,10 @@ __all__ = [
     "Session",
     "SlowTask",
     "SshCredential",
+    "Template",
+    "TemplateVersion",
     "Tenant",
     "UserChange",
+    "TenantMember",
     "Worker",
 ]
