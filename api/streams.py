@@ -16,10 +16,10 @@ from api import guards, metrics, state
 from api.layers import deadline
 from api.schemas import events as wire
 from api.schemas.jobs import Event
-from engine.domain.errors import FieldProblem, InvalidSpec
+from engine.domain.errors import FieldProblem, Forbidden, InvalidSpec, NotFound
 from engine.domain.events import RunEvent
 from engine.domain.statuses import JobStatus
-from engine.services import dashboard
+from engine.services import dashboard, tenancy
 from engine.services.dashboard import News, Snapshot
 from engine.services.following import Batch, Closing, Ended, Expired, Gone, Quiet, Told, Welcome
 
@@ -41,10 +41,22 @@ def response(request: guards.AnyRequest, frames: AsyncGenerator[bytes]) -> Strea
 
 
 def welcome(request: guards.AnyRequest) -> Welcome:
-    """Asks again whether the caller's token holds; raises Unauthenticated."""
+    """Asks again whether the caller's token and memberships hold; raises Unauthenticated and Forbidden."""
     _, _, token = request.headers.get("authorization", "").partition(" ")
-    provider = state.of(request.app).provider
-    return lambda: provider.authenticate(token.strip())
+    shared = state.of(request.app)
+    wanted = request.headers.get(shared.settings.tenant_header)
+    entered = tenancy.current()
+
+    async def ask() -> None:
+        principal = await shared.provider.authenticate(token.strip())
+        try:
+            same = await tenancy.scope_of(principal, wanted) == entered
+        except NotFound:
+            same = False
+        if not same:
+            raise Forbidden("The account's tenants have changed.", remedy="Open the stream again.")
+
+    return ask
 
 
 def wire_event(event: RunEvent) -> Event:

@@ -86,6 +86,7 @@ class Principal(msgspec.Struct, frozen=True, kw_only=True):
     roles: frozenset[Role]
     full_name: str = ""
     session_id: str | None = None
+    tenant_id: str | None = None  # of a service token that was made for one tenant
     limited_to: frozenset[Permission] | None = None  # a service token's permissions; None: all of its roles
 
     @property

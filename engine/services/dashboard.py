@@ -20,8 +20,10 @@ from engine.domain.errors import ServiceUnavailable
 from engine.domain.statuses import FINAL_JOB_STATUSES, ClusterStatus, JobStatus
 from engine.services.following import Closing, Expired, Quiet, Seat, Welcome
 from engine.store import dashboard, database
+from engine.store import scope as tenancy
 from engine.store.dashboard import ClusterNews, JobNews
 from engine.store.notifications import RECONNECTED, Hub
+from engine.store.scope import Scope
 
 __all__ = ["Board", "ClusterNews", "JobNews", "Snapshot", "progress"]
 
@@ -50,8 +52,9 @@ def progress(job: JobNews) -> int:
 
 
 class _Watcher:
-    def __init__(self, welcome: Welcome | None) -> None:
+    def __init__(self, welcome: Welcome | None, scope: Scope) -> None:
         self.seat = Seat(welcome)
+        self.scope = scope
         self.pending: dict[uuid.UUID, JobNews | ClusterNews] = {}
         self.behind = True  # needs a snapshot
 
@@ -66,7 +69,7 @@ class Board:
         self._changed = asyncio.Event()
         self._known: dict[uuid.UUID, JobNews | ClusterNews] = {}
         self._tasks: list[asyncio.Task[None]] = []
-        self._snapshot: asyncio.Task[Snapshot] | None = None
+        self._snapshots: dict[Scope, asyncio.Task[Snapshot]] = {}
         self._closing = False
 
     async def start(self) -> None:
@@ -86,9 +89,14 @@ class Board:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
 
-    async def watch(self, welcome: Welcome | None = None) -> AsyncGenerator[News]:
-        """A snapshot, then every change; a snapshot again after changes may have been missed."""
-        watcher = _Watcher(welcome)
+    def watch(self, welcome: Welcome | None = None) -> AsyncGenerator[News]:
+        """A snapshot, then every change; a snapshot again after changes may have been missed.
+
+        Of the tenants that the caller sees now, and of no others.
+        """
+        return self._watch(_Watcher(welcome, tenancy.current()))
+
+    async def _watch(self, watcher: _Watcher) -> AsyncGenerator[News]:
         self._watchers.add(watcher)
         try:
             while not self._closing:
@@ -111,22 +119,23 @@ class Board:
             return list(pending.values())
         watcher.behind = False
         try:
-            return [await self._current()]
+            return [await self._current(watcher.scope)]
         except _LOST:
             watcher.behind = True
             return []
 
-    async def _current(self) -> Snapshot:
-        """A snapshot that began after this call, shared by all who ask while it waits for its turn."""
-        if self._snapshot is None:
-            self._snapshot = asyncio.create_task(self._read_snapshot())
-            self._snapshot.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return await asyncio.shield(self._snapshot)
+    async def _current(self, scope: Scope) -> Snapshot:
+        """A snapshot that began after this call, shared by all of a scope who ask while it waits."""
+        if scope not in self._snapshots:
+            self._snapshots[scope] = asyncio.create_task(self._read_snapshot(scope))
+            self._snapshots[scope].add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(self._snapshots[scope])
 
-    async def _read_snapshot(self) -> Snapshot:
-        self._snapshot = None  # whoever asks from now on needs a later one
-        async with asyncio.timeout(STATEMENT_SECONDS):
-            return Snapshot(await dashboard.current_jobs(), await dashboard.current_clusters())
+    async def _read_snapshot(self, scope: Scope) -> Snapshot:
+        del self._snapshots[scope]  # whoever asks from now on needs a later one
+        with tenancy.within(scope):
+            async with asyncio.timeout(STATEMENT_SECONDS):
+                return Snapshot(await dashboard.current_jobs(), await dashboard.current_clusters())
 
     async def _collect(self) -> None:
         async with self._hub.subscribe(dashboard.CHANNEL) as payloads:
@@ -170,8 +179,9 @@ class Board:
         if news.status in FINAL_JOB_STATUSES or news.status is ClusterStatus.DELETED:
             del self._known[news.id]
         for watcher in self._watchers:
-            watcher.pending[news.id] = news
-            watcher.seat.flag.set()
+            if watcher.scope.holds(news.tenant_id):
+                watcher.pending[news.id] = news
+                watcher.seat.flag.set()
 
 
 async def _read(dirty: set[str]) -> list[Any]:

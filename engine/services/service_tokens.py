@@ -146,6 +146,7 @@ def principal_of(token: ServiceToken) -> Principal:
         full_name=token.name,
         roles=frozenset({permissions.least_role(chosen)}),
         limited_to=chosen,
+        tenant_id=None if token.tenant_id is None else str(token.tenant_id),
     )
 
 

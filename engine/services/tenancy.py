@@ -23,6 +23,7 @@ __all__ = [
     "NOTHING",
     "Scope",
     "audited_tenant",
+    "current",
     "enter",
     "everything",
     "forget_memory",
@@ -36,6 +37,11 @@ MEMORY_ENTRIES = 10_000
 _remembered: dict[str, tuple[float, frozenset[uuid.UUID]]] = {}
 
 
+def current() -> Scope:
+    """The scope of this request."""
+    return scope.current()
+
+
 def enter(entered: Scope) -> AbstractContextManager[None]:
     """Everything in the block sees this scope and nothing else."""
     return scope.within(entered)
@@ -47,14 +53,13 @@ def everything() -> AbstractContextManager[None]:
 
 
 async def scope_of(principal: Principal | None, wanted: str | None = None) -> Scope:
-    """What a caller sees: administrators everything, others their tenants; `wanted` (slug or id) narrows it.
+    """What a caller sees: administrators everything, others their tenants; `wanted` (slug or id) narrows.
 
     Raises NotFound for a tenant that is not there or not the caller's.
     """
     if principal is None:
         return NOTHING
-    everywhere = Role.ADMIN in principal.roles
-    own = None if everywhere else await _memberships(principal.account_id)
+    own = await _own(principal)
     if wanted is not None:
         chosen = await _chosen(wanted)
         if chosen is None or (own is not None and chosen not in own):
@@ -70,10 +75,8 @@ async def audited_tenant(principal: Principal | None) -> uuid.UUID:
     home = scope.current().home
     if home is not None:
         return home
-    if principal is None or Role.ADMIN in principal.roles:
-        return DEFAULT_TENANT
-    own = await _memberships(principal.account_id)
-    return min(own, default=DEFAULT_TENANT)
+    own = None if principal is None else await _own(principal)
+    return min(own or (), default=DEFAULT_TENANT)
 
 
 def forget_memory(account_id: uuid.UUID | None = None) -> None:
@@ -82,6 +85,15 @@ def forget_memory(account_id: uuid.UUID | None = None) -> None:
         _remembered.clear()
     else:
         _remembered.pop(str(account_id), None)
+
+
+async def _own(principal: Principal) -> frozenset[uuid.UUID] | None:
+    """The tenants of a caller; None for all: an administrator, or a service token that was made for none."""
+    if principal.tenant_id is not None:
+        return frozenset({uuid.UUID(principal.tenant_id)})
+    if principal.limited_to is not None or Role.ADMIN in principal.roles:
+        return None
+    return await _memberships(principal.account_id)
 
 
 async def _memberships(account_id: str) -> frozenset[uuid.UUID]:

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from engine.domain.statuses import ClusterStatus, JobStatus, JobType
-from engine.store import records, rows
+from engine.store import rows
 
 CHANNEL = "changes"  # payload: "job:<id>" or "cluster:<id>"; triggers of the tables send it
 MOST = 1000
@@ -20,6 +20,7 @@ class JobNews(msgspec.Struct, frozen=True, kw_only=True):
     """How a job stands."""
 
     id: uuid.UUID
+    tenant_id: uuid.UUID
     cluster_id: uuid.UUID
     cluster_name: str
     type: JobType
@@ -39,13 +40,14 @@ class ClusterNews(msgspec.Struct, frozen=True, kw_only=True):
     """How a cluster stands."""
 
     id: uuid.UUID
+    tenant_id: uuid.UUID
     name: str
     status: ClusterStatus
 
 
 _JOB = """
-    SELECT job.id, job.cluster_id, cluster.name AS cluster_name, job.type, job.status, job.reason,
-        job.created_at, job.started_at, job.finished_at,
+    SELECT job.id, job.tenant_id, job.cluster_id, cluster.name AS cluster_name, job.type,
+        job.status, job.reason, job.created_at, job.started_at, job.finished_at,
         job.cancel_requested_at IS NOT NULL AS cancel_requested, steps.phases, steps.phases_done, steps.phase,
         job.last_sequence
     FROM job JOIN cluster ON cluster.id = job.cluster_id CROSS JOIN LATERAL (
@@ -62,23 +64,24 @@ async def jobs(ids: Sequence[uuid.UUID]) -> list[JobNews]:
 async def current_jobs() -> list[JobNews]:
     """Jobs that wait or run, and the last ones that have ended; newest first."""
     sql = f"""
-        {_JOB} WHERE job.tenant_id = $1 AND job.id IN (
-            (SELECT id FROM job WHERE status IN ('queued', 'running') ORDER BY created_at DESC LIMIT $2)
+        {_JOB} WHERE job.id IN (
+            (SELECT id FROM job WHERE status IN ('queued', 'running') ORDER BY created_at DESC LIMIT $1)
             UNION ALL
             (SELECT id FROM job WHERE status NOT IN ('queued', 'running')
-             ORDER BY created_at DESC, id DESC LIMIT $3))
+             ORDER BY created_at DESC, id DESC LIMIT $2))
         ORDER BY job.created_at DESC, job.id DESC"""
-    return await rows.many(JobNews, sql, records.DEFAULT_TENANT, MOST, ENDED)
+    return await rows.many(JobNews, sql, MOST, ENDED)
 
 
 async def clusters(ids: Sequence[uuid.UUID]) -> list[ClusterNews]:
     """The clusters with these ids."""
-    return await rows.many(ClusterNews, "SELECT id, name, status FROM cluster WHERE id = ANY($1)", list(ids))
+    sql = "SELECT id, tenant_id, name, status FROM cluster WHERE id = ANY($1)"
+    return await rows.many(ClusterNews, sql, list(ids))
 
 
 async def current_clusters() -> list[ClusterNews]:
     """Clusters that are not deleted, newest first."""
     sql = """
-        SELECT id, name, status FROM cluster WHERE tenant_id = $1 AND deleted_at IS NULL
-        ORDER BY created_at DESC, id DESC LIMIT $2"""
-    return await rows.many(ClusterNews, sql, records.DEFAULT_TENANT, MOST)
+        SELECT id, tenant_id, name, status FROM cluster WHERE deleted_at IS NULL
+        ORDER BY created_at DESC, id DESC LIMIT $1"""
+    return await rows.many(ClusterNews, sql, MOST)

@@ -27,6 +27,10 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True):
     tenants: frozenset[uuid.UUID] | None  # None = all of them
     home: uuid.UUID | None  # the tenant of new things; None when it has to be named
 
+    def holds(self, tenant_id: uuid.UUID) -> bool:
+        """Whether what is this tenant's may be seen."""
+        return self.tenants is None or tenant_id in self.tenants
+
     @property
     def setting(self) -> str:
         """The scope as the policies read it."""

@@ -81,5 +81,6 @@ async def revoke(token_id: uuid.UUID) -> bool:
 
 async def tenant(reference: str) -> uuid.UUID | None:
     """The id of the tenant with a slug."""
-    row = await database.fetch_one("SELECT id FROM tenant WHERE slug = $1", rows.storable(reference))
+    sql = "SELECT id FROM tenant WHERE slug = $1 AND deleted_at IS NULL"
+    row = await database.fetch_one(sql, rows.storable(reference))
     return None if row is None else uuid.UUID(str(row["id"]))

@@ -49,6 +49,8 @@ async def contents(tenant_id: uuid.UUID) -> dict[str, int]:
             (SELECT count(*) FROM template WHERE tenant_id = $1) AS templates,
             (SELECT count(*) FROM schedule WHERE tenant_id = $1) AS schedules,
             (SELECT count(*) FROM notification_channel WHERE tenant_id = $1) AS "notification channels",
+            (SELECT count(*) FROM service_token WHERE tenant_id = $1 AND revoked_at IS NULL
+                AND expires_at > now()) AS "service tokens",
             (SELECT count(*) FROM tenant_member WHERE tenant_id = $1 AND removed_at IS NULL) AS members""",
         tenant_id,
     )

@@ -158,7 +158,7 @@ async def test_nothing_of_another_tenant_is_there(api: Api) -> None:
         f"/api/v1/schedules/{schedule_id}/runs",
         f"/api/v1/notification-channels/{channel_id}",
         f"/api/v1/notification-channels/{channel_id}/deliveries",
-        f"/api/v1/notification-channels/{channel_id}/deliveries/{test['id']}",
+        f"/api/v1/notification-channels/{channel_id}/deliveries/{test['delivery_id']}",
         f"{TENANTS}/acme",
         f"{TENANTS}/acme/members",
     ]
