@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Response, Router, delete, get, post
@@ -14,18 +14,19 @@ from api.decoding import Body
 from api.replies import PageNumber, PageSize
 from api.schemas import clusters as wire
 from api.schemas.common import Accepted, Page
+from engine.domain.errors import FieldProblem, InvalidSpec
 from engine.domain.permissions import Permission
 from engine.domain.specs import (
     ClusterSpec,
     Components,
-    Hardening,
     Networking,
     NodeSpec,
     SshSecrets,
     Topology,
 )
 from engine.domain.statuses import ClusterStatus, JobType
-from engine.services import clusters, nodes, ssh_check
+from engine.domain.templates import Filled, Layer, PartialComponents, PartialHardening, PartialTopology
+from engine.services import clusters, nodes, ssh_check, templates
 
 _StatusFilter = Annotated[
     str | None,
@@ -49,8 +50,10 @@ async def create(request: guards.AnyRequest, data: JSONBody[wire.ClusterCreate])
     request.scope["resource_name"] = data.name  # type: ignore[typeddict-unknown-key]
 
     async def work() -> replies.Answer:
-        cipher = state.of(request.app).cipher
-        made = await clusters.create(_new_cluster(data), guards.caller(request), cipher)
+        shared = state.of(request.app)
+        filled, told = await templates.fill(_layer(data), _source(data), shared.settings)
+        new = _new_cluster(data, filled, told)
+        made = await clusters.create(new, guards.caller(request), shared.cipher)
         headers = {"Location": f"/api/v1/clusters/{made.cluster.id}"}
         if made.job is not None:
             headers["Link"] = f'</api/v1/jobs/{made.job.id}>; rel="monitor"'
@@ -224,17 +227,32 @@ async def list_nodes(
     return replies.page(data, total, page, page_size)
 
 
-def _new_cluster(data: JSONBody[wire.ClusterCreate]) -> clusters.NewCluster:
-    hardening = data.hardening or wire.HardeningRequest()
+def _layer(data: wire.ClusterCreate) -> Layer:
+    return Layer(
+        topology=msgspec.convert(data.topology or {}, PartialTopology, from_attributes=True),
+        components=msgspec.convert(data.components or {}, PartialComponents, from_attributes=True),
+        hardening=msgspec.convert(data.hardening or {}, PartialHardening, from_attributes=True),
+    )
+
+
+def _source(data: wire.ClusterCreate) -> templates.Source | None:
+    if data.template_id is not None:
+        return templates.Source(template_id=data.template_id, version=data.template_version)
+    if data.template_version is not None:
+        raise InvalidSpec([FieldProblem("template_version", "needs template_id")])
+    return None
+
+
+def _new_cluster(data: wire.ClusterCreate, filled: Filled, template: dict[str, Any]) -> clusters.NewCluster:
     networking = data.networking or wire.NetworkingRequest()
     spec = ClusterSpec(
         id=str(uuid.uuid4()),
         name=data.name,
-        topology=msgspec.convert(data.topology, Topology, from_attributes=True),
-        components=msgspec.convert(data.components, Components, from_attributes=True),
+        topology=filled.topology,
+        components=filled.components,
         nodes=tuple(_node(node) for node in data.nodes),
         username=data.ssh_config.username,
-        hardening=msgspec.convert(hardening, Hardening, from_attributes=True),
+        hardening=filled.hardening,
         networking=msgspec.convert(networking, Networking, from_attributes=True),
         lab=data.lab,
     )
@@ -242,7 +260,7 @@ def _new_cluster(data: JSONBody[wire.ClusterCreate]) -> clusters.NewCluster:
         spec=spec,
         secrets=_secrets(data.ssh_config),
         description=data.description or "",
-        template_id=data.template_id,
+        template=template,
         fingerprints={node.name: node.fingerprint for node in data.nodes if node.fingerprint is not None},
         provision_immediately=data.provision_immediately,
     )

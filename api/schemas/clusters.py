@@ -14,20 +14,20 @@ from engine.domain.statuses import NodeRole, OsType
 
 
 class TopologyRequest(Request):
-    """How many nodes of which role."""
+    """How many nodes of which role; what is left out, the template has to say."""
 
-    ha: bool
-    control_plane_count: int
-    worker_count: int
+    ha: bool | None = None
+    control_plane_count: int | None = None
+    worker_count: int | None = None
 
 
 class ComponentsRequest(Request):
     """What runs on the nodes."""
 
-    kubernetes_version: str
-    cni: str
-    ingress: str
-    runtime: str
+    kubernetes_version: str | None = None
+    cni: str | None = None
+    ingress: str | None = None
+    runtime: str | None = None
 
 
 class NodeRequest(Request):
@@ -55,8 +55,8 @@ class SshConfigRequest(Request):
 class HardeningRequest(Request):
     """Which benchmarks the nodes are brought up to."""
 
-    enable_cis_k8s_benchmark: bool = False
-    enable_cis_linux_benchmark: bool = False
+    enable_cis_k8s_benchmark: bool | None = None
+    enable_cis_linux_benchmark: bool | None = None
 
 
 class NetworkingRequest(Request):
@@ -68,15 +68,20 @@ class NetworkingRequest(Request):
 
 
 class ClusterCreate(Request):
-    """A cluster to create. `lab` says that its nodes are throwaway ones of `keelyard lab`."""
+    """A cluster to create. `lab` says that its nodes are throwaway ones of `keelyard lab`.
+
+    What topology, components and hardening leave out comes from the template, then from the server's
+    settings.
+    """
 
     name: str
-    topology: TopologyRequest
-    components: ComponentsRequest
     nodes: list[NodeRequest]
     ssh_config: SshConfigRequest
+    topology: TopologyRequest | None = None
+    components: ComponentsRequest | None = None
     description: str | None = None
     template_id: uuid.UUID | None = None
+    template_version: int | None = None
     hardening: HardeningRequest | None = None
     networking: NetworkingRequest | None = None
     provision_immediately: bool = True

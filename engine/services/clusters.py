@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -53,7 +54,7 @@ class NewCluster(msgspec.Struct, frozen=True, kw_only=True):
     spec: ClusterSpec
     secrets: SshSecrets
     description: str = ""
-    template_id: uuid.UUID | None = None
+    template: dict[str, Any] = {}  # what the audit log tells of the template that filled it
     fingerprints: dict[str, str] = {}
     provision_immediately: bool = True
 
@@ -92,6 +93,7 @@ async def create(new: NewCluster, caller: Caller, cipher: Cipher) -> Created:
                 "nodes": [node.ip_address for node in spec.nodes],
                 "lab": spec.lab,
                 "job_id": str(job.id) if job else None,
+                **new.template,
             }
             await audit_log.record(
                 caller, Permission.CLUSTER_CREATE.value, _resource(cluster), details=details
@@ -237,10 +239,6 @@ async def _check(new: NewCluster) -> None:
         ord(character) < 32 and character not in "\n\t" for character in new.description
     ):
         problems.append(FieldProblem("description", "must be at most 1000 characters of plain text"))
-    if new.template_id is not None:
-        problems.append(
-            FieldProblem("template_id", "templates are not available in this version; leave it out")
-        )
     if problems:
         raise InvalidSpec(problems)
 
