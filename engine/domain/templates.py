@@ -69,15 +69,17 @@ def fill(layers: list[Layer]) -> tuple[Filled | None, list[FieldProblem]]:
     parts: dict[str, Any] = {}
     problems: list[FieldProblem] = []
     for part, whole in _PARTS:
-        values = {}
+        values: dict[str, Any] = {}
+        missing = []
         for field in msgspec.structs.fields(whole):
             said = (getattr(getattr(layer, part), field.name) for layer in layers)
             value = next((value for value in said if value is not None), None)
             if value is not None:
                 values[field.name] = value
             elif field.required:
-                problems.append(FieldProblem(f"{part}.{field.name}", "is required"))
+                missing.append(FieldProblem(f"{part}.{field.name}", "is required"))
         parts[part] = values
+        problems += missing if values else [FieldProblem(part, "is required")] if missing else []
     if problems:
         return None, problems
     return Filled(**{part: whole(**parts[part]) for part, whole in _PARTS}), []

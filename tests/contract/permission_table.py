@@ -16,6 +16,7 @@ class Least(enum.IntEnum):
     VIEWER = 2
     OPERATOR = 3
     ADMIN = 4
+    BROWSER = 5  # who has a cookie of its own: no token helps
 
 
 class Whose(enum.Enum):
@@ -54,10 +55,17 @@ TABLE: dict[tuple[str, str], Rule] = {
     ("POST", "/api/v1/auth/login"): _OPEN,
     ("POST", "/api/v1/auth/refresh"): _OPEN,
     ("POST", "/api/v1/auth/session"): _OPEN,
-    ("POST", "/api/v1/auth/session/refresh"): Rule(Least.ACCOUNT),  # by its own cookie
+    ("POST", "/api/v1/auth/session/refresh"): Rule(Least.BROWSER),
     ("DELETE", "/api/v1/auth/session"): Rule(Least.ACCOUNT),
     ("POST", "/api/v1/auth/logout"): Rule(Least.ACCOUNT),
     ("GET", "/api/v1/auth/me"): Rule(Least.ACCOUNT),
+    ("POST", "/control-plane/auth/login"): _OPEN,
+    ("POST", "/control-plane/auth/password-reset/request"): _OPEN,
+    ("POST", "/control-plane/auth/password-reset/confirm"): _OPEN,
+    ("GET", "/control-plane/staff/me"): Rule(Least.ACCOUNT),
+    ("POST", "/control-plane/staff/register"): _ADMIN,
+    ("POST", "/control-plane/staff/enable"): _ADMIN,
+    ("POST", "/control-plane/staff/disable"): _ADMIN,
     ("GET", "/api/v1/clusters"): _LIST,
     ("POST", "/api/v1/clusters"): _MAKE,
     ("POST", "/api/v1/clusters/test-ssh"): _MAKE,

@@ -49,7 +49,8 @@ REQUIRED: list[Path] = [
 ]
 
 WRONG: list[tuple[Path, Any]] = [
-    *((path, MISSING) for path in REQUIRED),
+    # What is left out of components comes from a template or from the settings.
+    *((path, MISSING) for path in REQUIRED if path[0] != "components"),
     *((path, 7.5) for path in REQUIRED),
     *(
         (("name",), name)
