@@ -25,8 +25,8 @@ from engine.store.tables.ssh_credential import SshCredential
 from engine.store.tables.template import Template
 from engine.store.tables.template_version import TemplateVersion
 from engine.store.tables.tenant import Tenant
-from engine.store.tables.user_change import UserChange
 from engine.store.tables.tenant_member import TenantMember
+from engine.store.tables.user_change import UserChange
 from engine.store.tables.worker import Worker
 
 #: In the order in which foreign keys allow them to be made.
@@ -84,7 +84,7 @@ __all__ = [
     "Template",
     "TemplateVersion",
     "Tenant",
-    "UserChange",
     "TenantMember",
+    "UserChange",
     "Worker",
 ]
