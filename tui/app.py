@@ -27,6 +27,7 @@ from tui.screens.login import LoginScreen
 from tui.screens.notification_channels import ChannelsScreen
 from tui.screens.plan import PlanScreen
 from tui.screens.schedules import SchedulesScreen
+from tui.screens.templates import TemplatesScreen
 from tui.screens.users import UsersScreen
 from tui.screens.workers import WorkersScreen
 
@@ -39,6 +40,7 @@ LISTS: dict[str, Callable[[Client], Screen[None]]] = {
     "workers": WorkersScreen,
     "schedules": SchedulesScreen,
     "channels": ChannelsScreen,
+    "templates": TemplatesScreen,
     "audit": AuditLogScreen,
     "users": UsersScreen,
 }
@@ -59,6 +61,7 @@ class Terminal(App[None]):
         Binding("5", "go('channels')", "Channels", id="go.channels", show=False),
         Binding("6", "go('audit')", "Audit log", id="go.audit", show=False),
         Binding("7", "go('users')", "Users", id="go.users", show=False),
+        Binding("8", "go('templates')", "Templates", id="go.templates", show=False),
         Binding("question_mark", "help", "Help", id="help", key_display="?"),
         Binding("q", "quit", "Quit", id="quit"),
     ]

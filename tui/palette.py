@@ -22,6 +22,7 @@ class Places(Provider):
         "workers": "who runs jobs, and with what room",
         "schedules": "jobs that a clock asks for",
         "channels": "where notices about ended jobs go",
+        "templates": "what new clusters begin with",
         "audit": "who did what, refused or not",
     }
 

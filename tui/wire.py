@@ -11,6 +11,7 @@ from api.schemas.jobs import Event, EventPage, Job, JobHost, Phase, Retried, Slo
 from api.schemas.notification_channels import Channel, Delivery, DeliveryQueued
 from api.schemas.plans import Plan, PlanDiff, PlanItem, PlanLine
 from api.schemas.schedules import Schedule, ScheduleRun
+from api.schemas.templates import Template
 from api.schemas.users import User as Account
 from api.schemas.workers import Worker
 
@@ -43,6 +44,7 @@ __all__ = [
     "ScheduleRun",
     "SlowestTasks",
     "Snapshot",
+    "Template",
     "TimedTask",
     "Tokens",
     "User",

@@ -100,3 +100,19 @@ def test_event_partitions_are_made_ahead(database_url):
         ).fetchone()
 
     assert made == (4,)
+
+
+async def test_every_table_that_belongs_to_a_tenant_has_a_policy(store):
+    """Directly, or by a reference to a table that does; but for those that only administrators read."""
+    # Links are hashes without names; tokens are read by administrators only.
+    exempt = {"audit_link", "service_token"}
+    rows = await database.fetch("""
+        SELECT DISTINCT child.relname AS name, child.relrowsecurity AS kept FROM pg_constraint link
+        JOIN pg_class child ON child.oid = link.conrelid JOIN pg_class parent ON parent.oid = link.confrelid
+        WHERE link.contype = 'f' AND child.relnamespace = current_schema()::regnamespace
+        AND (parent.relname = 'tenant' OR parent.relrowsecurity)""")
+
+    assert {row["name"] for row in rows if not row["kept"]} - exempt == set()
+    assert {"cluster", "job", "template_version", "audit_entry"} <= {
+        row["name"] for row in rows if row["kept"]
+    }
