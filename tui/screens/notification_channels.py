@@ -11,7 +11,8 @@ from textual.binding import Binding, BindingType
 
 from tui import messages, text, wire
 from tui.client import Client
-from tui.screens.dialogs import TypeName
+from tui.screens.channel_form import ChannelForm, Secret
+from tui.screens.dialogs import Confirm, TypeName
 from tui.screens.listing import ListScreen
 from tui.widgets.row_table import Column, Row, RowTable
 
@@ -36,12 +37,13 @@ class ChannelsScreen(ListScreen[wire.Channel]):
         Column("dead", "DEAD", 5),
         Column("sent", "SENT", 4),
     )
-    EMPTY: ClassVar[str] = (
-        "No notification channels yet. POST /api/v1/notification-channels makes one and shows its secret."
-    )
+    EMPTY: ClassVar[str] = "No notification channels yet. Press n to make one."
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "create", "New", id="channel.new", tooltip="Make a channel"),
+        Binding("e", "edit", "Edit", id="channel.edit", tooltip="Change the channel"),
         Binding("t", "test", "Test", id="channel.test", tooltip="Send a notice that says it is a test"),
         Binding("s", "switch", "On/off", id="channel.switch", tooltip="Enable or disable the channel"),
+        Binding("r", "rotate", "Secret", id="channel.rotate", tooltip="Give a webhook a new secret"),
         Binding("ctrl+d", "delete", "Delete", id="channel.delete", tooltip="Delete the channel"),
     ]
 
@@ -75,6 +77,36 @@ class ChannelsScreen(ListScreen[wire.Channel]):
     def _selected(self) -> wire.Channel | None:
         key = self.query_one(RowTable).selected
         return next((channel for channel in self.things if channel.id == key), None)
+
+    @work(exclusive=True, group="act")
+    async def action_create(self) -> None:
+        """The form, empty; then the secret of a webhook."""
+        made = await self.app.push_screen_wait(ChannelForm(self.client, None))
+        if made is not None:
+            await self._show_secret(made)
+
+    @work(exclusive=True, group="act")
+    async def action_edit(self) -> None:
+        """The form, filled."""
+        if (channel := self._selected()) is None:
+            return
+        if await self.app.push_screen_wait(ChannelForm(self.client, channel)) is not None:
+            self.action_refresh()
+
+    @work(exclusive=True, group="act")
+    async def action_rotate(self) -> None:
+        """Asks, then shows the new secret."""
+        if (channel := self._selected()) is None:
+            return
+        question = f"Give {channel.name} a new secret?"
+        if await self.app.push_screen_wait(Confirm(question, "The old one signs as well for 24 hours.")):
+            with self.reporting():
+                await self._show_secret(await self.client.rotate_secret(channel.id))
+
+    async def _show_secret(self, channel: wire.Channel) -> None:
+        if isinstance(channel.secret, str):
+            await self.app.push_screen_wait(Secret(channel, channel.secret))
+        self.action_refresh()
 
     @work(exclusive=True, group="act")
     async def action_test(self) -> None:
