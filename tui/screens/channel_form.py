@@ -74,8 +74,9 @@ class Secret(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """The secret on a line of its own, to be marked with the mouse where copying does not work."""
+        heading = f"Secret of {text.one_line(self._channel_name)}. It is not shown again."
         with Vertical(classes="dialog"):
-            yield Static(f"Secret of {text.one_line(self._channel_name)}. It is not shown again.", markup=False)
+            yield Static(heading, markup=False)
             yield Static(self._secret, id="secret", markup=False)
             yield Static("The receiver checks the signature of each notice with it.", markup=False)
             yield Static("c  copy     esc  leave", markup=False)
