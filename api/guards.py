@@ -12,6 +12,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
+from api import parameters
 from engine.domain import permissions
 from engine.domain.errors import FieldProblem, InvalidSpec, Unauthenticated
 from engine.domain.permissions import Permission, Principal
@@ -48,13 +49,12 @@ def requires(permission: Permission) -> Guard:
 
 async def known_query(connection: Connection, handler: BaseRouteHandler) -> None:
     """Refuses query parameters that a route does not have: a misspelt filter must not list everything."""
-    known = {
-        getattr(field.kwarg_definition, "name", None) or name
-        for name, field in handler.parsed_fn_signature.parameters.items()
-    }
+    known = parameters.in_query(handler)
     unknown = sorted(set(connection.query_params) - known)
     if unknown:
-        raise InvalidSpec([FieldProblem(name[:100], "is not a known query parameter") for name in unknown])
+        there = f"; there are: {', '.join(sorted(known))}" if known else ""
+        message = f"is not a known query parameter{there}"
+        raise InvalidSpec([FieldProblem(name[:100], message) for name in unknown])
 
 
 def principal(request: AnyRequest) -> Principal:
