@@ -34,9 +34,9 @@ class ChannelForm(Form[wire.Channel]):
         ("clusters", "Clusters", ""),
     )
     HELP: ClassVar[str] = (
-        "Kind: webhook (with a URL) or mail (with addresses). Commas between several.\n"
-        "Job types, Ended as, Clusters: which jobs to tell of; empty means any.\n"
-        "A webhook's secret is shown once, after saving."
+        "Kind: webhook, which has a URL, or mail, which has addresses.\n"
+        "Job types, Ended as, Clusters: which jobs to tell of, with commas\n"
+        "between several; empty means any. A webhook's secret is shown once.\n"
     )
 
     def heading(self) -> str:

@@ -50,7 +50,7 @@ class Form[T](Dialog[T]):
                 with Horizontal(classes="field"):
                     yield Static(label, classes="label", markup=False)
                     yield Input(shown, id=member, compact=True)
-            yield Static(f"{self.HELP} enter or ctrl+s saves, esc leaves.", markup=False)
+            yield Static(f"{self.HELP}enter or ctrl+s saves, esc leaves.", markup=False)
             yield Static("", id="dialog-error", markup=False)
 
     @on(Input.Submitted)

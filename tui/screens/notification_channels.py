@@ -6,8 +6,10 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from rich.text import Text
-from textual import work
+from textual import on, work
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widgets import Static
 
 from tui import messages, text, wire
 from tui.client import Client
@@ -169,6 +171,22 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
         """Where one is."""
         return f"‹ channels ‹ {text.one_line(self._channel.name)} · notices"
 
+    def body(self) -> ComposeResult:
+        """The table, and how the last try of the notice under the cursor ended, in full."""
+        yield from super().body()
+        yield Static("", id="detail", markup=False)
+
+    def draw(self) -> None:
+        """The rows, and the detail of one of them."""
+        super().draw()
+        self._detail()
+
+    @on(RowTable.RowHighlighted, "#list")
+    def _detail(self) -> None:
+        key = self.query_one(RowTable).selected
+        found = next((delivery for delivery in self.things if delivery.id == key), None)
+        self.query_one("#detail", Static).update("" if found is None else text.one_line(_ended(found)))
+
     async def fetch_page(self, page: int) -> tuple[int, int, list[wire.Delivery]]:
         """One page of notices."""
         answer = await self.client.deliveries(self._channel.id, page)
@@ -176,10 +194,6 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
 
     def row(self, thing: wire.Delivery) -> Row:
         """Age, event, status, tries, next try, and how the last one ended."""
-        last = thing.tries[-1] if thing.tries else None
-        ended = (
-            "" if last is None else last.error or f"taken{_code(last.status_code)} in {last.seconds:.1f} s"
-        )
         return Row(
             thing.id,
             (
@@ -188,7 +202,7 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
                 text.status(thing.status),
                 Text(str(len(thing.tries))),
                 Text(text.ahead(thing.next_try_at)),
-                text.plain(ended),
+                text.plain(_ended(thing)),
             ),
         )
 
@@ -209,5 +223,10 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
             self.action_refresh()
 
 
-def _code(status_code: int | None) -> str:
-    return "" if status_code is None else f" ({status_code})"
+def _ended(delivery: wire.Delivery) -> str:
+    """How its last try ended."""
+    if not delivery.tries:
+        return ""
+    last = delivery.tries[-1]
+    code = "" if last.status_code is None else f" ({last.status_code})"
+    return last.error or f"taken{code} in {last.seconds:.1f} s"

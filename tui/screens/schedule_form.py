@@ -21,7 +21,7 @@ class ScheduleForm(Form[wire.Schedule]):
     )
     HELP: ClassVar[str] = (
         "Cron: minute hour day-of-month month day-of-week. Time zone: Europe/Berlin, UTC, …\n"
-        "If missed: skip, or run_once when workers are back."
+        "If missed: skip, or run_once when workers are back.\n"
     )
 
     def heading(self) -> str:
