@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 import types
 import typing
@@ -74,6 +75,7 @@ def _struct(value: Any, wanted: type[msgspec.Struct], at: str) -> Iterator[Field
 
 
 def _member(value: Any, wanted: Any, at: str) -> Iterator[FieldProblem]:
+    otherwise = ""
     if isinstance(wanted, types.UnionType):
         if value is None and types.NoneType in wanted.__args__:
             return
@@ -81,6 +83,8 @@ def _member(value: Any, wanted: Any, at: str) -> Iterator[FieldProblem]:
         lists = [choice for choice in rest if typing.get_origin(choice) is list]
         if isinstance(value, list) and lists:
             rest = lists
+        elif lists:
+            otherwise = ", or a list"
         wanted = rest[0]  # of several, the first is the one to explain
     if isinstance(wanted, type) and issubclass(wanted, msgspec.Struct):
         yield from _struct(value, wanted, at)
@@ -91,11 +95,11 @@ def _member(value: Any, wanted: Any, at: str) -> Iterator[FieldProblem]:
         try:
             msgspec.convert(value, wanted)
         except msgspec.ValidationError as error:
-            yield FieldProblem(at, _plain(str(error), wanted))
+            yield FieldProblem(at, _plain(str(error), wanted) + otherwise)
 
 
 def _plain(message: str, wanted: Any) -> str:
-    if "Invalid enum value" in message:
+    if isinstance(wanted, type) and issubclass(wanted, enum.Enum):
         return "must be one of: " + ", ".join(str(choice) for choice in wanted)
     words = message.partition(" - at `")[0].replace("`", "")
     return f"has the wrong type: {words[0].lower()}{words[1:]}"

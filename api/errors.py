@@ -11,7 +11,7 @@ import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
-from api import control_plane
+from api import control_plane, parameters
 from api.control_plane import errors as control_plane_errors
 from api.decoding import MalformedBody, UnsupportedBody
 from api.schemas.common import FieldError, Problem
@@ -116,8 +116,12 @@ def _summary(problems: list[errors.FieldProblem]) -> str:
 def invalid_parameters(request: Request[Any, Any, Any], error: ValidationException) -> Response[bytes]:
     """Path and query parameters, and a body that is missing, as Litestar finds them."""
     extra = error.extra if isinstance(error.extra, list) else []
+    names = parameters.names(request.route_handler)
     fields = [
-        FieldError(field=str(item["key"]), message=str(item.get("message", "is not valid")).replace("`", ""))
+        FieldError(
+            field=names.get(str(item["key"]), str(item["key"])),
+            message=parameters.plain(str(item.get("message", "is not valid"))),
+        )
         for item in extra
         if isinstance(item, dict) and item.get("key", "data") != "data"
     ] or [FieldError(field="body", message="is required")]

@@ -14,6 +14,7 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 from litestar.types import Guard
 
+from api import parameters
 from engine.domain import permissions
 from engine.domain.errors import FieldProblem, Forbidden, InvalidSpec, NotFound, Unauthenticated
 from engine.domain.permissions import Permission, Principal
@@ -80,13 +81,12 @@ def access(of: Iterable[Guard]) -> Access:
 
 async def known_query(connection: Connection, handler: BaseRouteHandler) -> None:
     """Refuses query parameters that a route does not have: a misspelt filter must not list everything."""
-    known = {
-        getattr(field.kwarg_definition, "name", None) or name
-        for name, field in handler.parsed_fn_signature.parameters.items()
-    }
+    known = parameters.in_query(handler)
     given = connection.query_params
+    there = f"; there are: {', '.join(sorted(known))}" if known else ""
     problems = [
-        FieldProblem(name[:100], "is not a known query parameter") for name in sorted(set(given) - known)
+        FieldProblem(name[:100], f"is not a known query parameter{there}")
+        for name in sorted(set(given) - known)
     ]
     problems += [
         FieldProblem(name, "comes twice")

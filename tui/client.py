@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from tui import errors, wire
+from tui.answers import checked, decode, problem_text
 
 PAGE_SIZE = 100
 _RENEW_BEFORE_SECONDS = 30.0
@@ -58,8 +59,8 @@ class Client:
         form = {"username": email, "password": password}
         response = await self._send(self._http.build_request("POST", "/api/v1/auth/login", data=form))
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            raise errors.Refused(_problem_text(response) or "Incorrect e-mail or password.")
-        return self._keep(_decode(_checked(response), wire.Tokens))
+            raise errors.Refused(problem_text(response) or "Incorrect e-mail or password.")
+        return self._keep(decode(checked(response), wire.Tokens))
 
     async def sign_out(self) -> None:
         """Revokes the session on the server. Raises ApiError."""
@@ -90,7 +91,7 @@ class Client:
                 if response.status_code in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
                     self._tokens = None
                     raise errors.SessionEnded("Your session has ended. Sign in again.")
-                self._keep(_decode(_checked(response), wire.Tokens))
+                self._keep(decode(checked(response), wire.Tokens))
             return self._tokens.access_token
 
     # --- clusters ---
@@ -138,7 +139,7 @@ class Client:
         response = await self._call(
             "DELETE", f"/api/v1/clusters/{cluster_id}", params={"deprovision": str(deprovision).lower()}
         )
-        return _decode(response, wire.Deleted)
+        return decode(response, wire.Deleted)
 
     async def kubeconfig(self, cluster_id: str) -> str:
         """The cluster's admin kubeconfig, YAML. Raises NotThere while there is none."""
@@ -172,7 +173,7 @@ class Client:
             headers={"Idempotency-Key": str(uuid.uuid4())},
             json={"hosts": hosts},
         )
-        return _decode(response, wire.Retried)
+        return decode(response, wire.Retried)
 
     async def job_hosts(self, job_id: str, most: int = 500) -> list[wire.JobHost]:
         """How a job stands on its nodes, in the cluster's order; at most so many."""
@@ -217,12 +218,12 @@ class Client:
     async def save_schedule(self, values: dict[str, Any], schedule_id: str | None) -> wire.Schedule:
         """Makes a schedule, or replaces the one with this id."""
         method, path = ("POST", "") if schedule_id is None else ("PUT", f"/{schedule_id}")
-        return _decode(await self._call(method, f"/api/v1/schedules{path}", json=values), wire.Schedule)
+        return decode(await self._call(method, f"/api/v1/schedules{path}", json=values), wire.Schedule)
 
     async def switch_schedule(self, schedule_id: str, *, enabled: bool) -> wire.Schedule:
         """Turns a schedule on or off."""
         path = f"/api/v1/schedules/{schedule_id}"
-        return _decode(await self._call("PATCH", path, json={"enabled": enabled}), wire.Schedule)
+        return decode(await self._call("PATCH", path, json={"enabled": enabled}), wire.Schedule)
 
     async def run_schedule(self, schedule_id: str) -> wire.Accepted:
         """Queues a schedule's job now."""
@@ -245,20 +246,31 @@ class Client:
         path = f"/api/v1/notification-channels/{channel_id}/deliveries"
         return await self._get(path, wire.Page[wire.Delivery], page=page, page_size=PAGE_SIZE)
 
+    async def save_channel(self, values: dict[str, Any], channel_id: str | None) -> wire.Channel:
+        """Makes a channel, whose answer alone has the secret, or replaces the one with this id."""
+        method, path = ("POST", "") if channel_id is None else ("PUT", f"/{channel_id}")
+        response = await self._call(method, f"/api/v1/notification-channels{path}", json=values)
+        return decode(response, wire.Channel)
+
+    async def rotate_secret(self, channel_id: str) -> wire.Channel:
+        """Gives a webhook a new secret; this answer alone has it."""
+        path = f"/api/v1/notification-channels/{channel_id}/rotate-secret"
+        return decode(await self._call("POST", path), wire.Channel)
+
     async def switch_channel(self, channel_id: str, *, enabled: bool) -> wire.Channel:
         """Turns a channel on or off."""
         path = f"/api/v1/notification-channels/{channel_id}"
-        return _decode(await self._call("PATCH", path, json={"enabled": enabled}), wire.Channel)
+        return decode(await self._call("PATCH", path, json={"enabled": enabled}), wire.Channel)
 
     async def test_channel(self, channel_id: str) -> wire.DeliveryQueued:
         """Queues a notice that says it is a test."""
         path = f"/api/v1/notification-channels/{channel_id}/test"
-        return _decode(await self._call("POST", path), wire.DeliveryQueued)
+        return decode(await self._call("POST", path), wire.DeliveryQueued)
 
     async def redeliver(self, channel_id: str, delivery_id: str) -> wire.DeliveryQueued:
         """Sends a notice once more."""
         path = f"/api/v1/notification-channels/{channel_id}/deliveries/{delivery_id}/redeliver"
-        return _decode(await self._call("POST", path), wire.DeliveryQueued)
+        return decode(await self._call("POST", path), wire.DeliveryQueued)
 
     async def delete_channel(self, channel_id: str) -> None:
         """Deletes a channel and its notices."""
@@ -274,7 +286,7 @@ class Client:
         """Drains a worker, or lets it take jobs again."""
         path = f"/api/v1/workers/{quote(name, safe='')}/{'drain' if drained else 'resume'}"
         headers = {"Idempotency-Key": str(uuid.uuid4())}
-        return _decode(await self._call("POST", path, headers=headers), wire.Worker)
+        return decode(await self._call("POST", path, headers=headers), wire.Worker)
 
     # --- audit log ---
 
@@ -305,7 +317,7 @@ class Client:
         }
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         response = await self._call("POST", "/api/v1/templates", headers=headers, json=said)
-        return _decode(response, wire.Template)
+        return decode(response, wire.Template)
 
     async def delete_template(self, template_id: str) -> None:
         """Deletes a template with all its versions. Raises ApiError."""
@@ -324,7 +336,7 @@ class Client:
         else:
             headers = {"Idempotency-Key": str(uuid.uuid4())}
             response = await self._call("POST", "/api/v1/users", headers=headers, json=values)
-        return _decode(response, wire.Account)
+        return decode(response, wire.Account)
 
     async def delete_user(self, user_id: str) -> None:
         """Deletes a user. Raises ApiError."""
@@ -365,22 +377,22 @@ class Client:
         try:
             if response.is_error:
                 await response.aread()
-            yield _checked(response)
+            yield checked(response)
         except httpx.HTTPError as cut:
             raise self._unreachable(cut) from cut
         finally:
             await response.aclose()
 
     async def _get[T](self, path: str, kind: type[T], **query: Any) -> T:
-        return _decode(await self._call("GET", path, params=query), kind)
+        return decode(await self._call("GET", path, params=query), kind)
 
     async def _post(self, path: str, body: dict[str, str] | None = None) -> wire.Accepted:
         options = {} if body is None else {"json": body}
         response = await self._call("POST", path, headers={"Idempotency-Key": str(uuid.uuid4())}, **options)
-        return _decode(response, wire.Accepted)
+        return decode(response, wire.Accepted)
 
     async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
-        return _checked(await self._authorized(self._http.build_request(method, path, **options)))
+        return checked(await self._authorized(self._http.build_request(method, path, **options)))
 
     async def _authorized(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
         token = await self._token()
@@ -401,44 +413,3 @@ class Client:
     def _unreachable(self, error: httpx.HTTPError) -> errors.Unreachable:
         why = str(error) or type(error).__name__
         return errors.Unreachable(f"No answer from {self.url}: {why}. Is the server running?")
-
-
-def _checked(response: httpx.Response) -> httpx.Response:
-    """The response when it is a success; else its error in the operator's words."""
-    code = response.status_code
-    if response.is_success:
-        return response
-    text = _problem_text(response) or f"The server answered {code} {response.reason_phrase}."
-    if code == httpx.codes.UNAUTHORIZED:
-        raise errors.SessionEnded(text)
-    if code == httpx.codes.NOT_FOUND:
-        raise errors.NotThere(text)
-    if code == httpx.codes.TOO_MANY_REQUESTS:
-        wait = response.headers.get("Retry-After", "")
-        raise errors.TooManyRequests(text, float(wait) if wait.isdigit() else 10.0)
-    if response.is_client_error:
-        raise errors.Refused(text)
-    raise errors.ServerFailed(text)
-
-
-def _problem_text(response: httpx.Response) -> str:
-    """A problem document as one or two sentences; empty when the body is not one."""
-    try:
-        problem = msgspec.json.decode(response.content, type=wire.Problem)
-    except msgspec.DecodeError:
-        return ""
-    fields = "; ".join(f"{each.field}: {each.message}" for each in problem.errors or ())
-    text = ". ".join(part.rstrip(".") for part in (problem.detail or problem.title, fields) if part)
-    if response.is_server_error and problem.correlation_id:
-        text = f"{text} (correlation id {problem.correlation_id})"
-    return f"{text}." if text else ""
-
-
-def _decode[T](response: httpx.Response, kind: type[T]) -> T:
-    try:
-        return msgspec.json.decode(response.content, type=kind)
-    except msgspec.DecodeError as unreadable:
-        raise errors.ServerFailed(
-            f"{response.request.url.path} answered something else than expected ({unreadable}). "
-            "Is this address a Keelyard API of the same version?"
-        ) from unreadable

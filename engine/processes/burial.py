@@ -91,7 +91,10 @@ class Undertaker:
         known = set(run_lock.all_known()) - self._burials.keys()
         if known:
             for job_id in known - await jobs.active_among(known):
-                await clear(job_id)
+                try:
+                    await clear(job_id)
+                except OSError as error:
+                    _LOG.warning("What a run left cannot be removed.", job_id=str(job_id), error=str(error))
 
     async def _take(self, job: records.Job) -> None:
         if job.supervisor_pid is None:
@@ -116,6 +119,8 @@ class Undertaker:
             _LOG.warning(
                 "A burial waits.", job_id=str(job.id), error=repr(error)
             )  # the next look tries again
+        except Exception:  # noqa: BLE001 - the same, but nobody foresaw it
+            _LOG.exception("A burial broke; it is tried again.", job_id=str(job.id))
 
 
 async def bury(

@@ -46,7 +46,6 @@ class EventWriter:
         self._loop = asyncio.get_running_loop()
         self._wake = asyncio.Event()
         self._waking = False  # the loop is told once, not for each event of a flood
-        self.last_contact = time.monotonic()  # when the database answered last
 
     @property
     def waiting(self) -> bool:
@@ -96,7 +95,6 @@ class EventWriter:
             return
         async with asyncio.timeout(STATEMENT_SECONDS):
             await runs.append(self._job_id, self._attempt, batch)
-        self.last_contact = time.monotonic()
         self._spool.taken()
 
     async def _flushed(self) -> bool:

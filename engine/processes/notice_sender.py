@@ -41,6 +41,8 @@ async def run(name: str, settings: Settings) -> None:
                     tidy_at = loop.time() + HOUSEKEEPING_SECONDS
             except _LOST as error:
                 _LOG.warning("Notices wait for the database.", error=repr(error))
+            except Exception as error:  # noqa: BLE001 - those under way shall end
+                _LOG.error("Notices could not be looked at.", error=type(error).__name__)
             # A free place is filled at once; else it is time to look when something may have become due.
             wait = [asyncio.create_task(asyncio.sleep(LOOK_SECONDS)), *underway]
             done, _ = await asyncio.wait(wait, return_when=asyncio.FIRST_COMPLETED)

@@ -57,11 +57,6 @@ class JobProgress:
         """Whether the job's last event was seen."""
         return self.status not in {"queued", "running"}
 
-    def seconds_per_phase(self) -> dict[str, float]:
-        """Seconds of each phase that was started, by slug."""
-        now = time.monotonic()
-        return {p.slug: seconds for p in self._phases.values() if (seconds := p.elapsed(now)) is not None}
-
     def observe(self, event: dict[str, Any]) -> None:
         """Takes in one event in the shape of the API."""
         kind = event.get("kind", "")

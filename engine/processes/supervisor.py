@@ -149,7 +149,9 @@ class Supervisor:
         finally:
             for helper in helpers:
                 helper.cancel()
-            await asyncio.gather(*helpers, return_exceptions=True)
+            for ended in await asyncio.gather(*helpers, return_exceptions=True):
+                if isinstance(ended, Exception):  # the run came to its end without it
+                    _LOG.error("A helper of the run broke.", job_id=str(self._job_id), exc_info=ended)
 
     def _judged(self, result: runs.RunResult, writer: EventWriter) -> runs.RunResult:
         """A run that was stopped tells why; one that got through before the stop is through."""

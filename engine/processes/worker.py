@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import uuid
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -21,6 +22,7 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 
 from engine.domain.capacity import Capacity
+from engine.domain.errors import MisconfiguredServer
 from engine.processes import burial, embedded_postgresql, notice_sender, registration, run_lock, scheduler
 from engine.processes.job_run import ArtifactSettings
 from engine.processes.standby import Standby
@@ -69,16 +71,16 @@ class Worker:
         drained = await self._registration.enter()
         self._standby.prepare()
         tasks = [
-            asyncio.create_task(coroutine)
-            for coroutine in (
-                self._serve_queue(),
-                self._hear_of_work(),
-                self._registration.beat_forever(),
-                self._sweep_forever(),
-                self._keep_house(),
-                self._keep_server(),
-                scheduler.run(),
-                notice_sender.run(self._name, self._settings),
+            asyncio.create_task(lasting(part), name=f"{part.__module__}.{part.__name__}")
+            for part in (
+                self._serve_queue,
+                self._hear_of_work,
+                self._registration.beat_forever,
+                self._sweep_forever,
+                self._keep_house,
+                self._keep_server,
+                scheduler.run,
+                self._send_notices,
             )
         ]
         _LOG.info(
@@ -134,7 +136,12 @@ class Worker:
             asked, self._asked = self._asked, set()
             placed = await workers.placement(self._name)
             for job_id in placed.mine:
-                await self._start(job_id)
+                try:
+                    await self._start(job_id)
+                except _LOST:
+                    raise
+                except Exception:  # noqa: BLE001 - the jobs behind it shall start
+                    _LOG.exception("A job could not be started; it is tried again.", job_id=str(job_id))
         for name in {placed.others[job_id] for job_id in asked if job_id in placed.others}:
             await worker_rows.wake(name)
 
@@ -246,8 +253,13 @@ class Worker:
             self._look.clear()
 
     async def _sweep(self) -> None:
-        await self._undertaker.look()
-        await self.look()
+        try:
+            await self._undertaker.look()
+        finally:  # whatever is the matter with a dead run, those that wait shall start
+            await self.look()
+
+    async def _send_notices(self) -> None:
+        await notice_sender.run(self._name, self._settings)
 
     async def _keep_house(self) -> None:
         while True:
@@ -272,3 +284,19 @@ class Worker:
             await asyncio.sleep(SWEEP_SECONDS)
             if await asyncio.to_thread(embedded_postgresql.revive):
                 _LOG.warning("The embedded PostgreSQL was gone; it is started again.")
+
+
+async def lasting(part: Callable[[], Awaitable[None]]) -> None:
+    """Do a part of the worker's work as long as the worker lives; what nobody foresaw is logged and the part
+    begun again, since runs have to be watched whatever else breaks.
+
+    Raises MisconfiguredServer, which an operator has to mend.
+    """
+    while True:
+        try:
+            await part()
+        except MisconfiguredServer:
+            raise
+        except Exception:  # noqa: BLE001 - see above
+            _LOG.exception("A part of the worker broke; it begins again.", part=part.__name__)
+        await asyncio.sleep(SWEEP_SECONDS)

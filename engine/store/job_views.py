@@ -117,8 +117,11 @@ async def page(
     chosen.add("job.status = ANY({}::text[])", statuses and [status.value for status in statuses])
     chosen.add("job.type = {}", job_type)
     place = len(chosen.values)
-    order = f"ORDER BY job.created_at DESC, job.id DESC OFFSET ${place + 1} LIMIT ${place + 2}"
-    found = await rows.many(JobView, f"{_SELECT}{chosen.where} {order}", *chosen.values, offset, limit)
+    order = "ORDER BY job.created_at DESC, job.id DESC"
+    # The page is chosen first: phases and hosts of the jobs before it are not looked at.
+    ids = f"SELECT job.id FROM job{chosen.where} {order} OFFSET ${place + 1} LIMIT ${place + 2}"
+    sql = f"{_SELECT} WHERE job.id IN ({ids}) {order}"
+    found = await rows.many(JobView, sql, *chosen.values, offset, limit)
     if found and not offset and len(found) < limit:
         return found, len(found)
     counted = await database.fetch_one(f"SELECT count(*) AS n FROM job{chosen.where}", *chosen.values)

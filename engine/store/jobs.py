@@ -7,7 +7,7 @@ lost the job changes nothing.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import msgspec
 
@@ -18,6 +18,8 @@ from engine.store import database, records, rows
 
 START_SECONDS = 30.0  # from a claim until the supervisor's first word; else somebody else may have the job
 CANCEL_CHANNEL = "job_cancel"  # payload: job id
+
+_KNOWN_TYPES = [each.value for each in JobType]
 
 #: Queued jobs that nothing stands before: no running job and no older queued one in their cluster.
 STARTABLE = """
@@ -206,12 +208,14 @@ async def next_of_cluster(cluster_id: uuid.UUID) -> uuid.UUID | None:
 
 async def running_of_worker(worker: str) -> list[records.Job]:
     """Running jobs that a worker of this identity claimed."""
-    return await rows.many(records.Job, "SELECT * FROM job WHERE status = 'running' AND worker = $1", worker)
+    sql = "SELECT * FROM job WHERE status = 'running' AND worker = $1 AND type = ANY($2::text[])"
+    return await rows.many(records.Job, sql, worker, _KNOWN_TYPES)
 
 
 async def running_of_others(worker: str) -> list[records.Job]:
-    """Running jobs of all other workers."""
-    return await rows.many(records.Job, "SELECT * FROM job WHERE status = 'running' AND worker <> $1", worker)
+    """Running jobs of all other workers; of types that only a newer version knows, that one takes care."""
+    sql = "SELECT * FROM job WHERE status = 'running' AND worker <> $1 AND type = ANY($2::text[])"
+    return await rows.many(records.Job, sql, worker, _KNOWN_TYPES)
 
 
 async def unswept(cluster_id: uuid.UUID, limit: int = 20) -> list[uuid.UUID]:
@@ -229,10 +233,4 @@ async def unswept(cluster_id: uuid.UUID, limit: int = 20) -> list[uuid.UUID]:
 async def active_among(job_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
     """Which of the jobs are queued or running."""
     sql = "SELECT id FROM job WHERE id = ANY($1) AND status IN ('queued', 'running')"
-    return {row["id"] for row in await database.fetch(sql, list(job_ids))}
-
-
-async def ended_since(job_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    """Which of the jobs have ended."""
-    sql = "SELECT id FROM job WHERE id = ANY($1) AND status NOT IN ('queued', 'running')"
     return {row["id"] for row in await database.fetch(sql, list(job_ids))}

@@ -37,14 +37,6 @@ async def revoke_family(family: uuid.UUID) -> None:
     )
 
 
-async def family_revoked(family: uuid.UUID) -> bool:
-    """Whether no session of a login is open any more."""
-    row = await database.fetch_one(
-        "SELECT 1 AS open FROM session WHERE family = $1 AND revoked_at IS NULL LIMIT 1", family
-    )
-    return row is None
-
-
 async def revoke_account(account_id: uuid.UUID) -> None:
     """End every session of an account."""
     await database.fetch(

@@ -147,3 +147,36 @@ async def test_a_refused_secret_is_not_repeated(api: Api) -> None:
 
     assert answer.status_code == 422
     assert "canary" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "field", "message"),
+    [
+        ("type=nix", "type", "must be one of: provision, deprovision, plan, verify"),
+        ("status_filter=nix", "status_filter", "must be one of: queued, running, success, failed, cancelled"),
+        ("page=0", "page", "must be at least 1"),
+        ("page=two", "page", "must be a whole number"),
+        ("page_size=101", "page_size", "must be at most 100"),
+        (
+            "status=failed",
+            "status",
+            "is not a known query parameter; there are: cluster_id, page, page_size, status_filter, type",
+        ),
+    ],
+)
+async def test_a_wrong_filter_is_named_as_the_caller_named_it(
+    api: Api, query: str, field: str, message: str
+) -> None:
+    answer = await (await api.admin()).get(f"/api/v1/jobs?{query}")
+
+    assert answer.status_code == 422
+    assert answer.json()["errors"] == [{"field": field, "message": message}]
+
+
+async def test_a_member_that_takes_a_word_or_a_list_says_so(api: Api) -> None:
+    path = "/api/v1/jobs/550e8400-e29b-41d4-a716-446655440000/retry"
+    answer = await (await api.admin()).post(path, json={"hosts": 5})
+
+    assert answer.json()["errors"] == [
+        {"field": "hosts", "message": "must be one of: failed, all, or a list"}
+    ]

@@ -186,6 +186,21 @@ async def test_a_job_without_its_trigger_starts_all_the_same(store, workplace):
     assert (await ended(job.id)).status is JobStatus.SUCCESS
 
 
+async def test_a_run_of_a_newer_version_does_not_keep_a_worker_from_work(store, workplace):
+    """In a rolling upgrade a newer worker may run a type of job that this one has never heard of."""
+    workplace.playbook(first=QUICK)
+    newer = await factories.job(await factories.cluster())
+    sql = "UPDATE job SET type = 'levitate', status = 'running', worker = 'newer', attempt = 1 WHERE id = $1"
+    await database.fetch(sql, newer.id)
+    workplace.start_worker()
+    job = await factories.job(await factories.cluster())
+
+    done = await ended(job.id)
+
+    assert done.status is JobStatus.SUCCESS
+    assert "broke" not in (workplace.home / "worker.log").read_text()
+
+
 def test_content_home_follows_the_environment(workplace):
     """The tests above look where the processes write."""
     assert content.home() == workplace.home

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from engine.services import notice_settings, schedule_firing
 from engine.services.notice_sending import Sender
@@ -115,3 +115,38 @@ async def test_a_channel_is_tested_and_a_notice_sent_again(server: harness.Api):
             await pilot.press("escape")
             await until(pilot, lambda: type(pilot.app.screen).__name__ == "ChannelsScreen", "the channels")
     assert len(receiver.requests) == 2
+
+
+async def test_a_channel_is_made_in_the_form_and_its_secret_is_shown_once(server: harness.Api):
+    async with signed_in(server) as pilot:
+        await sees(pilot, "clusters 0")
+        await pilot.press("5")
+        await sees(pilot, "No notification channels yet. Press n to make one.")
+        await pilot.press("n")
+        await sees(pilot, "New channel")
+        pilot.app.screen.query_one("#name", Input).value = "pager"
+        await pilot.press("ctrl+s")
+        await sees(pilot, "url: ")  # refused, and the form is still there
+        for member, value in (("url", "http://127.0.0.1:9/hook"), ("job_types", "provision, verify")):
+            pilot.app.screen.query_one(f"#{member}", Input).value = value
+        await pilot.press("ctrl+s")
+        await sees(pilot, "Secret of pager. It is not shown again.")
+        await sees(pilot, "whsec_")
+        first = str(pilot.app.screen.query_one("#secret", Static).content)
+        await pilot.press("escape")
+        await sees(pilot, "channels 1")
+
+        await pilot.press("e")
+        await sees(pilot, "Channel pager")
+        assert pilot.app.screen.query_one("#job_types", Input).value == "provision, verify"
+        assert pilot.app.screen.query_one("#statuses", Input).value == "failed, interrupted"
+        pilot.app.screen.query_one("#name", Input).value = "night-pager"
+        await pilot.press("enter")
+        await sees(pilot, "night-pager")  # and no secret this time
+        await until(pilot, lambda: type(pilot.app.screen).__name__ == "ChannelsScreen", "the channels")
+
+        await pilot.press("r")
+        await sees(pilot, "Give night-pager a new secret?")
+        await pilot.press("y")
+        await sees(pilot, "Secret of night-pager.")
+        assert str(pilot.app.screen.query_one("#secret", Static).content) != first

@@ -6,12 +6,15 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 from rich.text import Text
-from textual import work
+from textual import on, work
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.widgets import Static
 
 from tui import messages, text, wire
 from tui.client import Client
-from tui.screens.dialogs import TypeName
+from tui.screens.channel_form import ChannelForm, Secret
+from tui.screens.dialogs import Confirm, TypeName
 from tui.screens.listing import ListScreen
 from tui.widgets.row_table import Column, Row, RowTable
 
@@ -36,12 +39,13 @@ class ChannelsScreen(ListScreen[wire.Channel]):
         Column("dead", "DEAD", 5),
         Column("sent", "SENT", 4),
     )
-    EMPTY: ClassVar[str] = (
-        "No notification channels yet. POST /api/v1/notification-channels makes one and shows its secret."
-    )
+    EMPTY: ClassVar[str] = "No notification channels yet. Press n to make one."
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "create", "New", id="channel.new", tooltip="Make a channel"),
+        Binding("e", "edit", "Edit", id="channel.edit", tooltip="Change the channel"),
         Binding("t", "test", "Test", id="channel.test", tooltip="Send a notice that says it is a test"),
         Binding("s", "switch", "On/off", id="channel.switch", tooltip="Enable or disable the channel"),
+        Binding("r", "rotate", "Secret", id="channel.rotate", tooltip="Give a webhook a new secret"),
         Binding("ctrl+d", "delete", "Delete", id="channel.delete", tooltip="Delete the channel"),
     ]
 
@@ -75,6 +79,36 @@ class ChannelsScreen(ListScreen[wire.Channel]):
     def _selected(self) -> wire.Channel | None:
         key = self.query_one(RowTable).selected
         return next((channel for channel in self.things if channel.id == key), None)
+
+    @work(exclusive=True, group="act")
+    async def action_create(self) -> None:
+        """The form, empty; then the secret of a webhook."""
+        made = await self.app.push_screen_wait(ChannelForm(self.client, None))
+        if made is not None:
+            await self._show_secret(made)
+
+    @work(exclusive=True, group="act")
+    async def action_edit(self) -> None:
+        """The form, filled."""
+        if (channel := self._selected()) is None:
+            return
+        if await self.app.push_screen_wait(ChannelForm(self.client, channel)) is not None:
+            self.action_refresh()
+
+    @work(exclusive=True, group="act")
+    async def action_rotate(self) -> None:
+        """Asks, then shows the new secret."""
+        if (channel := self._selected()) is None:
+            return
+        question = f"Give {channel.name} a new secret?"
+        if await self.app.push_screen_wait(Confirm(question, "The old one signs as well for 24 hours.")):
+            with self.reporting():
+                await self._show_secret(await self.client.rotate_secret(channel.id))
+
+    async def _show_secret(self, channel: wire.Channel) -> None:
+        if isinstance(channel.secret, str):
+            await self.app.push_screen_wait(Secret(channel, channel.secret))
+        self.action_refresh()
 
     @work(exclusive=True, group="act")
     async def action_test(self) -> None:
@@ -137,6 +171,22 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
         """Where one is."""
         return f"‹ channels ‹ {text.one_line(self._channel.name)} · notices"
 
+    def body(self) -> ComposeResult:
+        """The table, and how the last try of the notice under the cursor ended, in full."""
+        yield from super().body()
+        yield Static("", id="detail", markup=False)
+
+    def draw(self) -> None:
+        """The rows, and the detail of one of them."""
+        super().draw()
+        self._detail()
+
+    @on(RowTable.RowHighlighted, "#list")
+    def _detail(self) -> None:
+        key = self.query_one(RowTable).selected
+        found = next((delivery for delivery in self.things if delivery.id == key), None)
+        self.query_one("#detail", Static).update("" if found is None else text.one_line(_ended(found)))
+
     async def fetch_page(self, page: int) -> tuple[int, int, list[wire.Delivery]]:
         """One page of notices."""
         answer = await self.client.deliveries(self._channel.id, page)
@@ -144,10 +194,6 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
 
     def row(self, thing: wire.Delivery) -> Row:
         """Age, event, status, tries, next try, and how the last one ended."""
-        last = thing.tries[-1] if thing.tries else None
-        ended = (
-            "" if last is None else last.error or f"taken{_code(last.status_code)} in {last.seconds:.1f} s"
-        )
         return Row(
             thing.id,
             (
@@ -156,7 +202,7 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
                 text.status(thing.status),
                 Text(str(len(thing.tries))),
                 Text(text.ahead(thing.next_try_at)),
-                text.plain(ended),
+                text.plain(_ended(thing)),
             ),
         )
 
@@ -177,5 +223,10 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
             self.action_refresh()
 
 
-def _code(status_code: int | None) -> str:
-    return "" if status_code is None else f" ({status_code})"
+def _ended(delivery: wire.Delivery) -> str:
+    """How its last try ended."""
+    if not delivery.tries:
+        return ""
+    last = delivery.tries[-1]
+    code = "" if last.status_code is None else f" ({last.status_code})"
+    return last.error or f"taken{code} in {last.seconds:.1f} s"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
+from urllib.parse import quote
 
 import click
 import msgspec
@@ -141,9 +142,11 @@ def _without_server(job_type: JobType, spec_path: Path, access: spec_run.Access)
 def _through_server(job_type: JobType, cluster: str, server: Server) -> Found:
     with ApiClient(server.url) as client:
         _sign_in(client, server.email)
-        started = client.call("POST", f"/api/v1/clusters/{cluster}/{job_type.value}")
+        started = client.call("POST", f"/api/v1/clusters/{quote(cluster, safe='')}/{job_type.value}")
         job_id = started["job_id"]
         click.echo(f"Job {job_id}", err=True)
+        if waiting_for := client.call("GET", f"/api/v1/jobs/{job_id}").get("waiting_for"):
+            click.echo(f"It waits for: {waiting_for}", err=True)
         for event in client.events(job_id):
             if event["kind"] == "phase_started":
                 click.echo(f"== {event['data']['name']}", err=True)
