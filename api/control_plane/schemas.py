@@ -144,6 +144,34 @@ class Switched(Reply):
     staff_id: str
 
 
+class Contact(Request, omit_defaults=True):
+    """Whom to call; members that were not given are left out of the reply."""
+
+    phone: str | None = None
+    address: str | None = None
+    company: str | None = None
+
+
+class TenantRegister(Request):
+    """A new tenant; `slug` is its short name in the header that names a tenant."""
+
+    name: str
+    email: str
+    contact_info: Contact | None = None
+    slug: str | None = None
+
+
+class TenantRegistered(Reply):
+    """The tenant that was made."""
+
+    tenant_id: str
+    name: str
+    email: str
+    contact_info: Contact
+    status: str
+    created_at: str
+
+
 def envelope[T](data: T) -> Envelope[T]:
     """Data as it is answered."""
     return Envelope(data=data, timestamp=timestamp())

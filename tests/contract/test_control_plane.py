@@ -18,6 +18,16 @@ from tests.contract.test_canaries import everything
 
 REGISTER = "/control-plane/staff/register"
 NOBODY = "550e8400-e29b-41d4-a716-446655440002"
+TENANT = "/control-plane/tenant/register"
+ACME = {
+    "name": "Acme Corporation",
+    "email": "contact@acme.com",
+    "contact_info": {
+        "phone": "+1-555-123-4567",
+        "address": "123 Main St, City, State",
+        "company": "Acme Corp",
+    },
+}
 NEWCOMER = {"email": "newstaff@example.com", "password": "StrongPassword123!", "roles": ["staff"]}
 
 
@@ -271,6 +281,73 @@ async def test_passwords_and_tokens_are_nowhere_to_be_found(api: Api) -> None:
             assert secret not in place
 
 
+# -- tenants --
+
+
+async def test_a_tenant_is_registered_as_documented(api: Api) -> None:
+    admin = await signed_in(api, ADMIN)
+
+    made = data(await admin.post(TENANT, json=ACME), 201)
+
+    assert uuid.UUID(made.pop("tenant_id")).version == 4
+    assert TIME.fullmatch(made.pop("created_at"))
+    assert made == {**ACME, "status": "pending"}
+    message = refused(await admin.post(TENANT, json=ACME), 409, "Conflict")
+    assert "Acme Corporation" in message
+
+
+async def test_contact_details_and_the_slug_of_a_tenant_are_optional(api: Api) -> None:
+    admin = await signed_in(api, ADMIN)
+
+    bare = data(await admin.post(TENANT, json={"name": "Bare", "email": "Bare@Acme.com"}), 201)
+    null = data(await admin.post(TENANT, json={"name": "N", "email": "n@b.co", "contact_info": None}), 201)
+    part = {"name": "Part", "email": "part@acme.com", "contact_info": {"phone": "+1-555-123-4567"}}
+    some = data(await admin.post(TENANT, json={**part, "slug": "a-part"}), 201)
+
+    assert (bare["email"], bare["contact_info"]) == ("bare@acme.com", {})
+    assert null["contact_info"] == {}
+    assert some["contact_info"] == part["contact_info"]
+    found = (await admin.get(f"/api/v1/tenants/{some['tenant_id']}")).json()
+    assert (found["slug"], found["name"], found["status"]) == ("a-part", "Part", "pending")
+    assert (await admin.get("/api/v1/tenants/bare")).json()["id"] == bare["tenant_id"]
+
+
+async def test_a_tenant_that_does_not_fit_is_400_and_names_the_field(api: Api) -> None:
+    admin = await signed_in(api, ADMIN)
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"name": ""}, "name"),
+        ({"name": "x" * 256}, "name"),
+        ({"name": 1}, "name"),
+        ({"email": "acme"}, "email"),
+        ({"email": None}, "email"),
+        ({"contact_info": "phone"}, "contact_info"),
+        ({"contact_info": {"phone": 1}}, "contact_info.phone"),
+        ({"contact_info": {"fax": "1"}}, "contact_info.fax"),
+        ({"slug": "No Slug"}, "slug"),
+        ({"status": "active"}, "status"),
+    ]
+
+    for change, field in wrong:
+        message = refused(await admin.post(TENANT, json=ACME | change), 400, "ValidationError")
+        assert message.startswith(f"{field}: "), message
+    assert data(await admin.post(TENANT, json=ACME | {"name": "x" * 255}), 201)["name"] == "x" * 255
+
+
+async def test_administrators_and_managers_register_tenants(api: Api) -> None:
+    manager, member = await api.account(Role.OPERATOR), await api.account(Role.VIEWER, "vera@example.local")
+
+    refused(await api.anonymous().post(TENANT, json=ACME), 401, "Unauthorized")
+    refused(await member.post(TENANT, json=ACME), 403, "Forbidden")
+    data(await manager.post(TENANT, json=ACME), 201)
+
+    entries = (await (await api.admin()).get("/api/v1/audit-logs?action=tenant:register")).json()["data"]
+    assert [(entry["resource_name"], entry["status"]) for entry in entries] == [
+        ("Acme Corporation", "success"),
+        (None, "refused"),
+        (None, "refused"),
+    ]
+
+
 # -- errors --
 
 
@@ -380,6 +457,7 @@ async def test_the_document_tells_every_documented_status_and_the_shape_of_error
         "/staff/register": {201, 400, 401, 403, 409} | always,
         "/staff/enable": {200, 400, 401, 403, 404} | always,
         "/staff/disable": {200, 400, 401, 403, 404, 409} | always,
+        "/tenant/register": {201, 400, 401, 403, 409} | always,
     }
     login = document["paths"]["/control-plane/auth/login"]["post"]
     assert login["security"] == [{}]
