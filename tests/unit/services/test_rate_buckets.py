@@ -1,9 +1,11 @@
-"""The bucket behind the rate limits, with a clock of the test's own."""
+"""The counters behind the rate limits, with a clock of the test's own."""
 
 from __future__ import annotations
 
-from api.layers import rate_limits
-from api.layers.rate_limits import Bucket, Limit
+import pytest
+
+from engine.services import counters
+from engine.services.counters import Limit, LocalCounters, Verdict
 
 
 class Clock:
@@ -14,30 +16,35 @@ class Clock:
         return self.now
 
 
-def test_a_window_begins_with_the_first_request_and_ends_for_good() -> None:
-    clock = Clock()
-    bucket = Bucket(Limit(2, 60), clock)
+async def take(counted: LocalCounters, name: str, count: int) -> Verdict:
+    verdict = await counted.take(name, [Limit(count, 60)])
+    assert verdict is not None
+    return verdict
 
-    assert [bucket.take("a").refused for _ in range(3)] == [False, False, True]
+
+async def test_a_window_begins_with_the_first_request_and_ends_for_good() -> None:
+    clock = Clock()
+    counted = LocalCounters(clock)
+
+    assert [(await take(counted, "a", 2)).refused for _ in range(3)] == [False, False, True]
     clock.now += 59.5
-    assert bucket.take("a").reset_seconds == 1
-    assert bucket.take("a").refused
+    late = await take(counted, "a", 2)
+    assert (late.reset_seconds, late.refused, late.first) == (1, True, False)
     clock.now += 0.5
-    assert bucket.take("a").remaining == 1
+    assert (await take(counted, "a", 2)).remaining == 1
 
 
-def test_keys_do_not_share_a_window() -> None:
-    bucket = Bucket(Limit(1, 60), Clock())
+async def test_names_do_not_share_a_window() -> None:
+    counted = LocalCounters(Clock())
 
-    assert not bucket.take("a").refused
-    assert not bucket.take("b").refused
+    assert not (await take(counted, "a", 1)).refused
+    assert not (await take(counted, "b", 1)).refused
 
 
-def test_a_flood_of_keys_does_not_fill_the_memory(monkeypatch) -> None:
-    monkeypatch.setattr(rate_limits, "MAXIMUM_KEYS", 10)
-    clock = Clock()
-    bucket = Bucket(Limit(1, 60), clock)
+async def test_a_flood_of_names_does_not_fill_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counters, "MAXIMUM_KEYS", 10)
+    counted = LocalCounters(Clock())
     for number in range(35):
-        bucket.take(str(number))
+        await take(counted, str(number), 1)
 
-    assert len(bucket._windows) <= 10
+    assert len(counted._windows) <= 10
