@@ -38,7 +38,7 @@ class Running:
         with self.log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "engine.processes", "up", "--port", str(self.port)],
-                env={**os.environ, "KEELYARD_HOME": str(home), "ADMIN_PASSWORD": "a long password"},
+                env={**os.environ, "KEELYARD_HOME": str(home), "ADMIN_PASSWORD": "A long password, 1"},
                 stdout=output,
                 stderr=output,
             )
@@ -58,7 +58,7 @@ class Running:
         """False while the API or its database is not there."""
         with ApiClient(f"http://127.0.0.1:{self.port}") as client:
             try:
-                client.log_in("admin@k8s-provisioner.local", "a long password")
+                client.log_in("admin@k8s-provisioner.local", "A long password, 1")
             except KeelyardError:
                 return False
             return True

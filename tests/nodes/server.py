@@ -28,7 +28,7 @@ class Server:
     def __init__(self, bundle: Path) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="keelyard-test-", dir=content.home().parent))
         self.home.chmod(0o755)
-        self.password = secrets.token_urlsafe(16)
+        self.password = f"{secrets.token_urlsafe(16)}-Aa1"
         self.log = self.home / "server.log"
         self._bundle = bundle
         with socket.socket() as listener:
