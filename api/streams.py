@@ -42,13 +42,12 @@ def response(request: guards.AnyRequest, frames: AsyncGenerator[bytes]) -> Strea
 
 def welcome(request: guards.AnyRequest) -> Welcome:
     """Asks again whether the caller's token and memberships hold; raises Unauthenticated and Forbidden."""
-    _, _, token = request.headers.get("authorization", "").partition(" ")
-    shared = state.of(request.app)
-    wanted = request.headers.get(shared.settings.tenant_header)
+    identify = cast("dict[str, Any]", request.scope)["identify_again"]
+    wanted = request.headers.get(state.of(request.app).settings.tenant_header)
     entered = tenancy.current()
 
     async def ask() -> None:
-        principal = await shared.provider.authenticate(token.strip())
+        principal = await identify()
         try:
             same = await tenancy.scope_of(principal, wanted) == entered
         except NotFound:

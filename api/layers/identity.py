@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from api.layers.asgi import App, Receive, Scope, Send, header, refuse
 from engine.domain.errors import ServiceUnavailable, SessionEnded, Unauthenticated
 from engine.domain.permissions import Principal
@@ -11,6 +13,8 @@ from engine.services.service_tokens import PREFIX, ServiceTokens, TokenRefused, 
 
 class Identity:
     """Sets `user` (a Principal or None) and, for a token that does not hold, `refused_token`.
+
+    `identify_again` asks whether the token still holds, for whoever listens longer than a request lasts.
 
     When that token is genuine but its session has ended, `refused_account` says whose it was.
     """
@@ -38,8 +42,10 @@ class Identity:
         if scheme.lower() != "bearer" or not token:
             scope["refused_token"] = "The Authorization header must be: Bearer <access token>."  # noqa: S105
             return
+        identify = functools.partial(self._principal, token.strip(), scope["client_address"])
         try:
-            scope["user"] = await self._principal(token.strip(), scope["client_address"])
+            scope["user"] = await identify()
+            scope["identify_again"] = identify
         except Unauthenticated as error:
             scope["refused_token"] = str(error)
             if isinstance(error, SessionEnded):
