@@ -48,13 +48,19 @@ async def add(reference: str, wanted: Wanted, caller: Caller, directory: Directo
 
 
 async def put(reference: str, user_id: str, caller: Caller, directory: Directory) -> Member:
-    """The membership of an account, made if it was not there; raises Forbidden and NotFound."""
+    """The membership of an account, made if it was not there; raises Forbidden and NotFound.
+
+    The audit log has it either way: that somebody asked is known, and that the member was made sure of.
+    """
     _allowed(caller)
     tenant = await tenants.find(reference)
     user = await _existing(user_id, directory)
     async with database.transaction():
         found = await tenant_members.get(tenant.id, user.id)
-        return found if found is not None else await _put(tenant, user, caller)
+        if found is None:
+            return await _put(tenant, user, caller)
+        await _record(caller, "tenant:add-member", tenant, found)
+        return found
 
 
 async def remove(reference: str, user_id: str, caller: Caller) -> None:
