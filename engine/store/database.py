@@ -26,9 +26,10 @@ class DatabaseUnavailable(ServiceUnavailable):
 #: A process that is frozen in the middle of a transaction, or a host that vanished, keeps no lock for long.
 _GONE_CLIENTS = {
     "idle_in_transaction_session_timeout": "30s",
-    "tcp_keepalives_idle": "30",
-    "tcp_keepalives_interval": "10",
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
     "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30s",  # what was sent and never acknowledged: keepalives do not run then
 }
 
 
