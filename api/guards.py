@@ -116,3 +116,8 @@ def caller(request: AnyRequest) -> Caller:
 def claim_actor(request: AnyRequest, email: str) -> None:
     """Says who an anonymous caller claims to be, for the audit log, should the request be refused."""
     request.scope["claimed_actor"] = email  # type: ignore[typeddict-unknown-key]
+
+
+def name_target(request: AnyRequest, name: str) -> None:
+    """Says what a request that makes something is about, for the audit log, should it be refused."""
+    request.scope["resource_name"] = name  # type: ignore[typeddict-unknown-key]

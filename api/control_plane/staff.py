@@ -75,7 +75,7 @@ async def register(
     request: guards.AnyRequest, data: JSONBody[StaffRegister]
 ) -> Response[Envelope[Registered]]:
     """An account that can log in at once."""
-    request.scope["resource_name"] = data.email  # type: ignore[typeddict-unknown-key]
+    guards.name_target(request, data.email)
 
     async def work() -> replies.Answer:
         made = await staff.register(
@@ -124,7 +124,7 @@ async def disable(request: guards.AnyRequest, data: JSONBody[StaffId]) -> Respon
 async def _switch(
     request: guards.AnyRequest, data: StaffId, *, enabled: bool
 ) -> Response[Envelope[Switched]]:
-    request.scope["resource_name"] = data.staff_id[:100]  # type: ignore[typeddict-unknown-key]
+    guards.name_target(request, data.staff_id[:100])
     user = await staff.set_enabled(_users(request), data.staff_id, guards.caller(request), enabled=enabled)
     what = "enabled" if enabled else "disabled"
     done = Switched(message=f"Staff account {what} successfully", staff_id=str(user.id))

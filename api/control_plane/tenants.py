@@ -34,7 +34,7 @@ async def register(
     request: guards.AnyRequest, data: JSONBody[TenantRegister]
 ) -> Response[Envelope[TenantRegistered]]:
     """A tenant, `pending` and usable. Without a slug, one is made from the name."""
-    request.scope["resource_name"] = data.name  # type: ignore[typeddict-unknown-key]
+    guards.name_target(request, data.name)
 
     async def work() -> replies.Answer:
         given = data.contact_info or Contact()

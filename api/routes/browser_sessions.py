@@ -32,8 +32,7 @@ async def login(request: guards.AnyRequest) -> Response[BrowserSession]:
     if request.headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
         raise Forbidden("Only a page of this server may log a browser in.")
     credentials = await auth.credentials(request)
-    scope: dict[str, object] = request.scope  # type: ignore[assignment]
-    scope["claimed_actor"] = credentials.username
+    guards.claim_actor(request, credentials.username)
     grant = await state.of(request.app).provider.login(
         credentials.username, credentials.password, guards.caller(request)
     )

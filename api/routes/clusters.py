@@ -47,7 +47,7 @@ _StatusFilter = Annotated[
 )
 async def create(request: guards.AnyRequest, data: JSONBody[wire.ClusterCreate]) -> Response[wire.Created]:
     """Creates a cluster and, unless told to wait, queues its provisioning."""
-    request.scope["resource_name"] = data.name  # type: ignore[typeddict-unknown-key]
+    guards.name_target(request, data.name)
 
     async def work() -> replies.Answer:
         shared = state.of(request.app)

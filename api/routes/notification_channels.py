@@ -58,7 +58,7 @@ async def list_channels(
 )
 async def create(request: guards.AnyRequest, data: JSONBody[wire.ChannelRequest]) -> Response[wire.Channel]:
     """Makes a channel. A webhook's `secret` is in this answer only; a repeated answer does not have it."""
-    request.scope["resource_name"] = data.name  # type: ignore[typeddict-unknown-key]
+    guards.name_target(request, data.name)
     return await _with_secret(request, 201, lambda: _make(request, data))
 
 

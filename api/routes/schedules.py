@@ -51,7 +51,7 @@ async def list_schedules(
 )
 async def create(request: guards.AnyRequest, data: JSONBody[wire.ScheduleRequest]) -> Response[wire.Schedule]:
     """Makes a schedule for one cluster; the answer shows when it will be due, by both clocks."""
-    request.scope["resource_name"] = data.name  # type: ignore[typeddict-unknown-key]
+    guards.name_target(request, data.name)
 
     async def work() -> replies.Answer:
         made = await schedules.create(_wanted(data), guards.caller(request))

@@ -41,7 +41,7 @@ async def create(
     request: guards.AnyRequest, data: JSONBody[wire.ServiceTokenCreate]
 ) -> Response[wire.ServiceTokenMade]:
     """The answer has the token, once. It is never kept, so an `Idempotency-Key` repeats nothing here."""
-    request.scope["resource_name"] = data.name  # type: ignore[typeddict-unknown-key]
+    guards.name_target(request, data.name)
     wanted = NewToken(**msgspec.structs.asdict(data))
     token, text = await _tokens(request).create(wanted, guards.caller(request))
     made = wire.ServiceTokenMade(**_shown(token), token=text)

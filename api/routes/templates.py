@@ -44,7 +44,7 @@ async def list_templates(
 )
 async def create(request: guards.AnyRequest, data: JSONBody[wire.TemplateRequest]) -> Response[wire.Template]:
     """Version 1 of a template."""
-    request.scope["resource_name"] = data.name  # type: ignore[typeddict-unknown-key]
+    guards.name_target(request, data.name)
 
     async def work() -> replies.Answer:
         made = await templates.create(_wanted(data), guards.caller(request))

@@ -48,7 +48,7 @@ async def list_tenants(
 )
 async def create(request: guards.AnyRequest, data: JSONBody[wire.TenantCreate]) -> Response[wire.Tenant]:
     """Registers a tenant, usable at once."""
-    request.scope["resource_name"] = data.name  # type: ignore[typeddict-unknown-key]
+    guards.name_target(request, data.name)
 
     async def work() -> replies.Answer:
         wanted = tenants.NewTenant(

@@ -58,7 +58,7 @@ async def list_users(
 )
 async def create(request: guards.AnyRequest, data: JSONBody[wire.UserCreate]) -> Response[wire.User]:
     """Makes an account that can log in at once."""
-    request.scope["resource_name"] = data.email  # type: ignore[typeddict-unknown-key]
+    guards.name_target(request, data.email)
 
     async def work() -> replies.Answer:
         wanted = NewUser(

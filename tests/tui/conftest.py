@@ -10,7 +10,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from tests.standins.provisioner_api import EMAIL, PASSWORD, ProvisionerApi
+from tests.standins.provisioner_api import PASSWORD, ProvisionerApi
+from tests.standins.provisioner_bodies import EMAIL
 from tui.app import Terminal
 from tui.client import Client
 

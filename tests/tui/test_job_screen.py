@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.standins.provisioner_api import JOB_ID, ProvisionerApi, host
+from tests.standins.provisioner_api import ProvisionerApi
+from tests.standins.provisioner_bodies import JOB_ID, host
 from tests.tui.conftest import crumbs, open_job, screen_text, sees, terminal, until
 from tui import text
 from tui.screens.job import JobScreen

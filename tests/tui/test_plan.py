@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from textual.pilot import Pilot
 
-from tests.standins.provisioner_api import CLUSTER_ID, PLAN_ID, ProvisionerApi, job, plan
+from tests.standins.provisioner_api import ProvisionerApi
+from tests.standins.provisioner_bodies import CLUSTER_ID, PLAN_ID, job, plan
 from tests.tui.conftest import crumbs, screen_text, sees, terminal
 
 

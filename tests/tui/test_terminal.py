@@ -8,14 +8,8 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from tests.standins.provisioner_api import (
-    CLUSTER_ID,
-    EMAIL,
-    JOB_ID,
-    PASSWORD,
-    ProvisionerApi,
-    cluster,
-)
+from tests.standins.provisioner_api import PASSWORD, ProvisionerApi
+from tests.standins.provisioner_bodies import CLUSTER_ID, EMAIL, JOB_ID, cluster
 from tests.tui.conftest import crumbs, open_job, screen_text, sees, terminal, until
 from tui.screens.job import JobScreen
 from tui.screens.login import LoginScreen

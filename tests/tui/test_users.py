@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.standins.provisioner_api import ProvisionerApi, user
+from tests.standins.provisioner_api import ProvisionerApi
+from tests.standins.provisioner_bodies import user
 from tests.tui.conftest import screen_text, sees, terminal, until
 
 GOOD = "A-good-password-1"

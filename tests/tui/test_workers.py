@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.standins.provisioner_api import JOB_ID, ProvisionerApi, job
+from tests.standins.provisioner_api import ProvisionerApi
+from tests.standins.provisioner_bodies import JOB_ID, job
 from tests.tui.conftest import open_job, screen_text, sees, terminal, until
 
 
