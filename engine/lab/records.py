@@ -124,8 +124,11 @@ def locked(path: Path) -> Iterator[None]:
 def _hold(path: Path) -> int:
     """Makes, opens and locks the directory; begins again whenever another process removed it meanwhile."""
     while True:
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Not Path.mkdir(exist_ok=True): that refuses a directory that goes while it looks at it.
+            with contextlib.suppress(FileExistsError):
+                path.mkdir(mode=0o700)
             handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except FileNotFoundError:
             continue

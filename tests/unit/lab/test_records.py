@@ -90,6 +90,33 @@ def test_a_directory_removed_while_it_is_being_locked_is_made_again(
     assert removals == [None]
 
 
+def test_a_directory_removed_while_it_is_found_to_be_there_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    target, removals, make = tmp_path / "lab", [], os.mkdir
+    target.mkdir()
+
+    def gone_once(path: Path, mode: int = 0o777) -> None:
+        try:
+            make(path, mode)
+        except FileExistsError:
+            if Path(path) == target and not removals:
+                removals.append(target.rmdir())
+            raise
+
+    monkeypatch.setattr(os, "mkdir", gone_once)
+    with records.locked(target):
+        assert target.is_dir()
+    assert removals == [None]
+
+
+def test_a_file_in_place_of_the_directory_is_refused(tmp_path: Path):
+    target = tmp_path / "lab"
+    target.write_text("not a directory")
+    with pytest.raises(NotADirectoryError), records.locked(target):
+        pytest.fail("locked a file")
+
+
 def test_a_lab_that_is_refused_leaves_no_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("KEELYARD_HOME", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
