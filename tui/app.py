@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -12,38 +11,15 @@ from typing import ClassVar, override
 from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen, Screen
+from textual.screen import ModalScreen
 
-from tui import errors, messages
+from tui import errors, messages, nouns
 from tui.client import Client
 from tui.palette import Places
-from tui.screens.audit_log import AuditLogScreen
-from tui.screens.cluster import ClusterScreen
-from tui.screens.clusters import ClustersScreen
 from tui.screens.dialogs import Help
-from tui.screens.job import JobScreen
-from tui.screens.jobs import JobsScreen
 from tui.screens.login import LoginScreen
-from tui.screens.notification_channels import ChannelsScreen
-from tui.screens.plan import PlanScreen
-from tui.screens.schedules import SchedulesScreen
-from tui.screens.templates import TemplatesScreen
-from tui.screens.users import UsersScreen
-from tui.screens.workers import WorkersScreen
 
 log = logging.getLogger("keelyard.tui")
-
-# One entry per noun: its list is a mode of the terminal, with a stack of screens of its own.
-LISTS: dict[str, Callable[[Client], Screen[None]]] = {
-    "clusters": ClustersScreen,
-    "jobs": JobsScreen,
-    "workers": WorkersScreen,
-    "schedules": SchedulesScreen,
-    "channels": ChannelsScreen,
-    "templates": TemplatesScreen,
-    "audit": AuditLogScreen,
-    "users": UsersScreen,
-}
 
 
 class Terminal(App[None]):
@@ -54,33 +30,41 @@ class Terminal(App[None]):
     COMMANDS: ClassVar = {Places}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("colon,ctrl+p", "command_palette", "Command", id="palette", key_display=":"),
-        Binding("1", "go('clusters')", "Clusters", id="go.clusters", show=False),
-        Binding("2", "go('jobs')", "Jobs", id="go.jobs", show=False),
-        Binding("3", "go('workers')", "Workers", id="go.workers", show=False),
-        Binding("4", "go('schedules')", "Schedules", id="go.schedules", show=False),
-        Binding("5", "go('channels')", "Channels", id="go.channels", show=False),
-        Binding("6", "go('audit')", "Audit log", id="go.audit", show=False),
-        Binding("7", "go('users')", "Users", id="go.users", show=False),
-        Binding("8", "go('templates')", "Templates", id="go.templates", show=False),
+        *(
+            Binding(noun.key, f"go('{noun.name}')", noun.name.capitalize(), id=f"go.{noun.name}", show=False)
+            for noun in nouns.registered()
+            if noun.key
+        ),
         Binding("question_mark", "help", "Help", id="help", key_display="?"),
         Binding("q", "quit", "Quit", id="quit"),
     ]
 
-    def __init__(self, client: Client, *, email: str = "", password: str = "") -> None:
+    def __init__(
+        self, client: Client, *, email: str = "", password: str = "", start: str = "clusters"
+    ) -> None:
+        """`start` is a path as `nouns.opened` reads it."""
         super().__init__()
         self._client = client
+        self._start = start
         self._email = email
         self._password = password
 
     def on_mount(self) -> None:
         """Registers the nouns and asks who is there."""
-        for noun, screen in LISTS.items():
-            self.add_mode(noun, partial(screen, self._client))
+        for noun in nouns.registered():
+            if noun.screen is not None:
+                self.add_mode(noun.name, partial(noun.screen, self._client))
         password, self._password = self._password, ""
         self.push_screen(
             LoginScreen(self._client, email=self._email, password=password),
-            lambda _: self.action_go("clusters"),
+            lambda _: self._begin(),
         )
+
+    def _begin(self) -> None:
+        noun, key = nouns.opened(self._start) or (nouns.registered()[0], "")
+        self.action_go(noun.name if noun.screen is not None else nouns.registered()[0].name)
+        if key:
+            self.post_message(messages.Open(noun.name, key))
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -101,17 +85,15 @@ class Terminal(App[None]):
         while len(self.screen_stack) > 1:
             await self.pop_screen()
 
-    @on(messages.OpenCluster)
-    async def _open_cluster(self, message: messages.OpenCluster) -> None:
-        await self.push_screen(ClusterScreen(self._client, message.cluster_id))
-
-    @on(messages.OpenJob)
-    async def _open_job(self, message: messages.OpenJob) -> None:
-        await self.push_screen(JobScreen(self._client, message.job_id))
-
-    @on(messages.OpenPlan)
-    async def _open_plan(self, message: messages.OpenPlan) -> None:
-        await self.push_screen(PlanScreen(self._client, message.job_id))
+    @on(messages.Open)
+    async def _open(self, message: messages.Open) -> None:
+        noun = nouns.find(message.noun)
+        if noun is None:
+            return
+        if message.key == "new" and noun.create is not None:
+            await self.push_screen(noun.create(self._client))
+        elif noun.detail is not None:
+            await self.push_screen(noun.detail(self._client, message.key))
 
     @on(messages.SignInNeeded)
     def _sign_in_again(self, message: messages.SignInNeeded) -> None:

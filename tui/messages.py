@@ -16,24 +16,11 @@ class Go(Message):
 
 
 @dataclass
-class OpenCluster(Message):
-    """The operator wants to see this cluster."""
+class Open(Message):
+    """The operator wants to see one thing of a noun."""
 
-    cluster_id: str
-
-
-@dataclass
-class OpenJob(Message):
-    """The operator wants to see this job."""
-
-    job_id: str
-
-
-@dataclass
-class OpenPlan(Message):
-    """The operator wants to see what this plan or verify job finds."""
-
-    job_id: str
+    noun: str
+    key: str
 
 
 @dataclass

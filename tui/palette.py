@@ -4,27 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import ClassVar
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.message import Message
 
-from tui import errors, messages, text
+from tui import errors, messages, nouns, text
 from tui.screens.resource import ResourceScreen
 
 
 class Places(Provider):
     """The places the terminal can go to."""
-
-    NOUNS: ClassVar[dict[str, str]] = {
-        "clusters": "all clusters",
-        "jobs": "all jobs, newest first",
-        "workers": "who runs jobs, and with what room",
-        "schedules": "jobs that a clock asks for",
-        "channels": "where notices about ended jobs go",
-        "templates": "what new clusters begin with",
-        "audit": "who did what, refused or not",
-    }
 
     async def startup(self) -> None:
         """Learns the clusters; without an answer the nouns alone are offered."""
@@ -38,19 +27,24 @@ class Places(Provider):
 
     async def discover(self) -> Hits:
         """What an empty line offers."""
-        for noun, what in self.NOUNS.items():
-            yield DiscoveryHit(noun, self._post(messages.Go(noun)), help=what)
+        for noun in self._listed():
+            yield DiscoveryHit(noun.name, self._post(messages.Go(noun.name)), help=noun.what)
 
     async def search(self, query: str) -> Hits:
         """Nouns first, then clusters."""
         matcher = self.matcher(query)
-        for noun, what in self.NOUNS.items():
-            if noun.startswith(query.casefold()):
-                yield Hit(1.0, noun, self._post(messages.Go(noun)), text=noun, help=what)
+        for noun in self._listed():
+            if noun.name.startswith(query.casefold()):
+                yield Hit(1.0, noun.name, self._post(messages.Go(noun.name)), text=noun.name, help=noun.what)
         for name, cluster_id in self._clusters.items():
             if (score := matcher.match(name)) > 0:
-                command = self._post(messages.OpenCluster(cluster_id))
+                command = self._post(messages.Open("clusters", cluster_id))
                 yield Hit(score * 0.9, matcher.highlight(name), command, text=name, help="cluster")
+
+    def _listed(self) -> list[nouns.Noun]:
+        user = self.screen.client.user if isinstance(self.screen, ResourceScreen) else None
+        role = user.role if user else None
+        return [noun for noun in nouns.registered() if noun.screen is not None and noun.offered_to(role)]
 
     def _post(self, message: Message) -> Callable[[], object]:
         return partial(self.app.post_message, message)

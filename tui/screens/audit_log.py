@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from tui import text, wire
 from tui.client import Client
+from tui.nouns import Noun
 from tui.screens.dialogs import Dialog
 from tui.screens.listing import ListScreen
 from tui.widgets.row_table import Column, Row
@@ -109,7 +110,7 @@ class ShowEntry(Dialog[None]):
 class AuditLogScreen(ListScreen[wire.AuditEntry]):
     """One line per entry; enter shows it in full, f narrows."""
 
-    NOUN: ClassVar[str] = "audit log"
+    HEADING: ClassVar[str] = "audit log"
     COLUMNS: ClassVar = (
         Column("time", "WHEN", 9),
         Column("status", "OUTCOME", 10),
@@ -129,7 +130,7 @@ class AuditLogScreen(ListScreen[wire.AuditEntry]):
 
     def heading(self) -> str:
         """With the filters in force."""
-        return f"{self.NOUN} {self._line}".rstrip()
+        return f"{self.HEADING} {self._line}".rstrip()
 
     async def fetch_page(self, page: int) -> tuple[int, int, list[wire.AuditEntry]]:
         """One page of the entries that fit."""
@@ -153,3 +154,14 @@ class AuditLogScreen(ListScreen[wire.AuditEntry]):
         if line is not None:
             self._line, self.page = line, 1
             self.action_refresh()
+
+
+NOUN = Noun(
+    name="audit",
+    what="who did what, refused or not",
+    screen=AuditLogScreen,
+    key="6",
+    aliases=("au",),
+    least="operator",
+    order=70,
+)

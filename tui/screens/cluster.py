@@ -106,7 +106,7 @@ class ClusterScreen(ResourceScreen):
     @on(RowTable.RowSelected, "#jobs")
     def _job_opened(self, event: RowTable.RowSelected) -> None:
         if event.row_key.value is not None:
-            self.app.post_message(messages.OpenJob(event.row_key.value))
+            self.app.post_message(messages.Open("jobs", event.row_key.value))
 
     @work(exclusive=True, group="act")
     async def action_provision(self) -> None:
@@ -119,14 +119,14 @@ class ClusterScreen(ResourceScreen):
         """Queues a plan job and waits for its plan on a screen of its own."""
         with self.reporting():
             accepted = await self.client.plan(self._cluster_id)
-            self.app.post_message(messages.OpenPlan(accepted.job_id))
+            self.app.post_message(messages.Open("plans", accepted.job_id))
 
     @work(exclusive=True, group="act")
     async def action_verify(self) -> None:
         """Queues a verify job and waits for what it finds."""
         with self.reporting():
             accepted = await self.client.verify(self._cluster_id)
-            self.app.post_message(messages.OpenPlan(accepted.job_id))
+            self.app.post_message(messages.Open("plans", accepted.job_id))
 
     @work(exclusive=True, group="act")
     async def action_last_plan(self) -> None:
@@ -134,7 +134,7 @@ class ClusterScreen(ResourceScreen):
         with self.reporting():
             found = (await self.client.plans(self._cluster_id)).data
             if found:
-                self.app.post_message(messages.OpenPlan(found[0].job_id))
+                self.app.post_message(messages.Open("plans", found[0].job_id))
             else:
                 self.say("This cluster has no plan yet; n makes one.", failed=True)
 
@@ -182,7 +182,7 @@ class ClusterScreen(ResourceScreen):
     def _accepted(self, accepted: wire.Accepted | wire.Deleted) -> None:
         self.say(accepted.message)
         if accepted.job_id:
-            self.app.post_message(messages.OpenJob(accepted.job_id))
+            self.app.post_message(messages.Open("jobs", accepted.job_id))
 
 
 def _node_row(node: wire.Node) -> Row:

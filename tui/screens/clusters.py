@@ -7,6 +7,8 @@ from typing import ClassVar
 from rich.text import Text
 
 from tui import messages, text, wire
+from tui.nouns import Noun
+from tui.screens.cluster import ClusterScreen
 from tui.screens.listing import ListScreen
 from tui.widgets.row_table import Column, Row
 
@@ -14,7 +16,7 @@ from tui.widgets.row_table import Column, Row
 class ClustersScreen(ListScreen[wire.ClusterItem]):
     """One line per cluster; enter opens it."""
 
-    NOUN: ClassVar[str] = "clusters"
+    HEADING: ClassVar[str] = "clusters"
     COLUMNS: ClassVar = (
         Column("name", "NAME", 24),
         Column("status", "STATUS", 15),
@@ -45,4 +47,15 @@ class ClustersScreen(ListScreen[wire.ClusterItem]):
 
     def open(self, key: str) -> None:
         """Into the cluster."""
-        self.app.post_message(messages.OpenCluster(key))
+        self.app.post_message(messages.Open("clusters", key))
+
+
+NOUN = Noun(
+    name="clusters",
+    what="all clusters",
+    screen=ClustersScreen,
+    detail=ClusterScreen,
+    key="1",
+    aliases=("cl", "cluster"),
+    order=10,
+)

@@ -266,7 +266,7 @@ class JobScreen(ResourceScreen):
     def action_cluster(self) -> None:
         """To the cluster this job works on."""
         if self.job is not None:
-            self.app.post_message(messages.OpenCluster(self.job.cluster_id))
+            self.app.post_message(messages.Open("clusters", self.job.cluster_id))
 
     @work(exclusive=True, group="act")
     async def action_cancel(self) -> None:
@@ -302,7 +302,7 @@ class JobScreen(ResourceScreen):
             named = ", ".join(node.host for node in queued.hosts[:6])
             more = f" and {len(queued.hosts) - 6} more" if len(queued.hosts) > 6 else ""
             self.say(f"{queued.message}: {named}{more}")
-            self.app.post_message(messages.OpenJob(queued.job_id))
+            self.app.post_message(messages.Open("jobs", queued.job_id))
 
     def action_hosts(self) -> None:
         """To the hosts."""

@@ -7,6 +7,8 @@ from typing import ClassVar
 from rich.text import Text
 
 from tui import messages, text, wire
+from tui.nouns import Noun
+from tui.screens.job import JobScreen
 from tui.screens.listing import ListScreen
 from tui.widgets.row_table import Column, Row
 
@@ -42,7 +44,7 @@ JOB_COLUMNS = (
 class JobsScreen(ListScreen[wire.Job]):
     """One line per job; enter opens it."""
 
-    NOUN: ClassVar[str] = "jobs"
+    HEADING: ClassVar[str] = "jobs"
     COLUMNS: ClassVar = JOB_COLUMNS
     EMPTY: ClassVar[str] = "No jobs yet. Open a cluster (:clusters) and press p to provision it."
 
@@ -57,4 +59,15 @@ class JobsScreen(ListScreen[wire.Job]):
 
     def open(self, key: str) -> None:
         """Into the job."""
-        self.app.post_message(messages.OpenJob(key))
+        self.app.post_message(messages.Open("jobs", key))
+
+
+NOUN = Noun(
+    name="jobs",
+    what="all jobs, newest first",
+    screen=JobsScreen,
+    detail=JobScreen,
+    key="2",
+    aliases=("jo", "job"),
+    order=20,
+)

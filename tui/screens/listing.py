@@ -20,7 +20,7 @@ from tui.widgets.row_table import Column, Row, RowTable
 class ListScreen[T](ResourceScreen):
     """A page of things. Subclasses name the noun, fetch a page and turn a thing into a row."""
 
-    NOUN: ClassVar[str]
+    HEADING: ClassVar[str]
     COLUMNS: ClassVar[Sequence[Column]]
     EMPTY: ClassVar[str]
 
@@ -43,7 +43,7 @@ class ListScreen[T](ResourceScreen):
 
     def heading(self) -> str:
         """What is listed, before its number."""
-        return self.NOUN
+        return self.HEADING
 
     @abstractmethod
     async def fetch_page(self, page: int) -> tuple[int, int, list[T]]:

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from tui import messages, text, wire
 from tui.client import Client
+from tui.nouns import Noun
 from tui.screens.channel_form import ChannelForm, Secret
 from tui.screens.dialogs import Confirm, TypeName
 from tui.screens.listing import ListScreen
@@ -29,7 +30,7 @@ def target(channel: wire.Channel) -> str:
 class ChannelsScreen(ListScreen[wire.Channel]):
     """One line per channel; enter opens its deliveries."""
 
-    NOUN: ClassVar[str] = "channels"
+    HEADING: ClassVar[str] = "channels"
     COLUMNS: ClassVar = (
         Column("name", "NAME", 14),
         Column("kind", "KIND", 7),
@@ -147,7 +148,7 @@ class ChannelsScreen(ListScreen[wire.Channel]):
 class DeliveriesScreen(ListScreen[wire.Delivery]):
     """One line per notice of a channel; enter opens its job."""
 
-    NOUN: ClassVar[str] = "notices"
+    HEADING: ClassVar[str] = "notices"
     REFRESH_SECONDS: ClassVar[float] = 5.0
     COLUMNS: ClassVar = (
         Column("made", "MADE", 8),
@@ -210,7 +211,7 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
         """Into the job."""
         for delivery in self.things:
             if delivery.id == key and delivery.job_id is not None:
-                self.app.post_message(messages.OpenJob(delivery.job_id))
+                self.app.post_message(messages.Open("jobs", delivery.job_id))
 
     @work(exclusive=True, group="act")
     async def action_redeliver(self) -> None:
@@ -230,3 +231,14 @@ def _ended(delivery: wire.Delivery) -> str:
     last = delivery.tries[-1]
     code = "" if last.status_code is None else f" ({last.status_code})"
     return last.error or f"taken{code} in {last.seconds:.1f} s"
+
+
+NOUN = Noun(
+    name="channels",
+    what="where notices about ended jobs go",
+    screen=ChannelsScreen,
+    key="5",
+    aliases=("ch", "channel"),
+    least="operator",
+    order=50,
+)

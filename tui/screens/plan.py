@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from tui import messages, text, wire
 from tui.client import Client
+from tui.nouns import Noun
 from tui.screens.dialogs import TypeName
 from tui.screens.resource import ResourceScreen
 from tui.widgets.row_table import Column, Row, RowTable
@@ -103,7 +104,7 @@ class PlanScreen(ResourceScreen):
 
     def action_job(self) -> None:
         """Into the job."""
-        self.app.post_message(messages.OpenJob(self._job_id))
+        self.app.post_message(messages.Open("jobs", self._job_id))
 
     @work(exclusive=True, group="act")
     async def action_apply(self) -> None:
@@ -125,7 +126,7 @@ class PlanScreen(ResourceScreen):
         with self.reporting():
             accepted = await self.client.provision(plan.cluster_id, plan_hash=plan.hash)
             self.say(accepted.message)
-            self.app.post_message(messages.OpenJob(accepted.job_id))
+            self.app.post_message(messages.Open("jobs", accepted.job_id))
 
 
 def _figures(plan: wire.Plan) -> str:
@@ -189,3 +190,6 @@ def _diff_lines(diff: wire.PlanDiff) -> list[str]:
         compared = list(difflib.unified_diff(before, after, n=3, lineterm=""))
         lines += compared[2:]  # without the names
     return [*lines, f"({text.one_line(diff.note)})"] if diff.note else lines
+
+
+NOUN = Noun(name="plans", what="what a provision job would change", detail=PlanScreen, order=25)

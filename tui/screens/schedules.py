@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from tui import messages, text, wire
 from tui.client import Client
+from tui.nouns import Noun
 from tui.screens.dialogs import Confirm, TypeName
 from tui.screens.listing import ListScreen
 from tui.screens.resource import ResourceScreen
@@ -56,7 +57,7 @@ def schedule_row(schedule: wire.Schedule) -> Row:
 class SchedulesScreen(ListScreen[wire.Schedule]):
     """One line per schedule; enter opens it."""
 
-    NOUN: ClassVar[str] = "schedules"
+    HEADING: ClassVar[str] = "schedules"
     COLUMNS: ClassVar = (
         Column("name", "NAME", 13),
         Column("cluster", "CLUSTER", 11),
@@ -125,7 +126,7 @@ class SchedulesScreen(ListScreen[wire.Schedule]):
             with self.reporting():
                 accepted = await self.client.run_schedule(schedule.id)
                 self.say(accepted.message)
-                self.app.post_message(messages.OpenJob(accepted.job_id))
+                self.app.post_message(messages.Open("jobs", accepted.job_id))
 
     @work(exclusive=True, group="act")
     async def action_delete(self) -> None:
@@ -192,7 +193,7 @@ class ScheduleScreen(ResourceScreen):
     def _run_opened(self, event: RowTable.RowSelected) -> None:
         for run in self.runs:
             if run.id == event.row_key.value and run.job_id is not None:
-                self.app.post_message(messages.OpenJob(run.job_id))
+                self.app.post_message(messages.Open("jobs", run.job_id))
 
 
 def _run_row(run: wire.ScheduleRun) -> Row:
@@ -206,3 +207,14 @@ def _run_row(run: wire.ScheduleRun) -> Row:
         text.plain(why),
     )
     return Row(run.id, cells)
+
+
+NOUN = Noun(
+    name="schedules",
+    what="jobs that a clock asks for",
+    screen=SchedulesScreen,
+    detail=ScheduleScreen,
+    key="4",
+    aliases=("sc", "schedule"),
+    order=40,
+)

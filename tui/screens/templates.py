@@ -13,6 +13,7 @@ from textual.widgets import Input, Static
 
 from tui import errors, messages, text, wire
 from tui.client import Client
+from tui.nouns import Noun
 from tui.screens.dialogs import Dialog, TypeName
 from tui.screens.listing import ListScreen
 from tui.widgets.row_table import Column, Row, RowTable
@@ -89,7 +90,7 @@ class FromCluster(Dialog[wire.Template]):
 class TemplatesScreen(ListScreen[wire.Template]):
     """One line per template; enter opens its versions."""
 
-    NOUN: ClassVar[str] = "templates"
+    HEADING: ClassVar[str] = "templates"
     COLUMNS: ClassVar = (Column("name", "NAME", 20), *_SAID)
     EMPTY: ClassVar[str] = "No templates yet. n makes one from a cluster."
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -140,7 +141,7 @@ class TemplatesScreen(ListScreen[wire.Template]):
 class VersionsScreen(ListScreen[wire.Template]):
     """One line per version of a template, latest first."""
 
-    NOUN: ClassVar[str] = "versions"
+    HEADING: ClassVar[str] = "versions"
     COLUMNS: ClassVar = _SAID
     EMPTY: ClassVar[str] = "This template is gone."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", id="back")]
@@ -164,3 +165,13 @@ class VersionsScreen(ListScreen[wire.Template]):
 
     def open(self, key: str) -> None:
         """A version is all on its line."""
+
+
+NOUN = Noun(
+    name="templates",
+    what="what new clusters begin with",
+    screen=TemplatesScreen,
+    key="8",
+    aliases=("te", "template"),
+    order=60,
+)

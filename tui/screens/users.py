@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 
 from tui import errors, messages, text, wire
 from tui.client import Client
+from tui.nouns import Noun
 from tui.screens.dialogs import Confirm, Dialog, TypeName
 from tui.screens.listing import ListScreen
 from tui.widgets.row_table import Column, Row, RowTable
@@ -87,7 +88,7 @@ class UserForm(Dialog[wire.Account]):
 class UsersScreen(ListScreen[wire.Account]):
     """One line per user."""
 
-    NOUN: ClassVar[str] = "users"
+    HEADING: ClassVar[str] = "users"
     COLUMNS: ClassVar = (
         Column("email", "E-MAIL", 30),
         Column("name", "NAME", 20),
@@ -183,3 +184,14 @@ class UsersScreen(ListScreen[wire.Account]):
         if saved is not None:
             self.say(f"{saved.email} {what}{f' {saved.role}' if what.endswith('role') else ''}.")
             self.action_refresh()
+
+
+NOUN = Noun(
+    name="users",
+    what="who may come in, and in which role",
+    screen=UsersScreen,
+    key="7",
+    aliases=("us", "user"),
+    least="admin",
+    order=80,
+)

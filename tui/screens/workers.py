@@ -9,6 +9,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 
 from tui import text, wire
+from tui.nouns import Noun
 from tui.screens.dialogs import Confirm
 from tui.screens.listing import ListScreen
 from tui.widgets.row_table import Column, Row, RowTable
@@ -40,7 +41,7 @@ def worker_row(worker: wire.Worker) -> Row:
 class WorkersScreen(ListScreen[wire.Worker]):
     """One line per worker; d drains it, u resumes it."""
 
-    NOUN: ClassVar[str] = "workers"
+    HEADING: ClassVar[str] = "workers"
     COLUMNS: ClassVar = (
         Column("name", "WORKER", 20),
         Column("state", "STATE", 11),
@@ -94,3 +95,13 @@ class WorkersScreen(ListScreen[wire.Worker]):
             worker = await self.client.set_drained(name, drained=drained)
             self.say(f"{worker.name} is {worker.state}; {len(worker.jobs)} jobs run.")
             self.action_refresh()
+
+
+NOUN = Noun(
+    name="workers",
+    what="who runs jobs, and with what room",
+    screen=WorkersScreen,
+    key="3",
+    aliases=("wo", "worker"),
+    order=30,
+)
