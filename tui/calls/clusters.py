@@ -1,0 +1,64 @@
+"""Clusters, their nodes and plans."""
+
+from __future__ import annotations
+
+from tui import wire
+from tui.answers import decode
+from tui.calls import PAGE_SIZE
+from tui.session import Session
+
+
+class ClusterCalls(Session):
+    """Clusters, their nodes and plans."""
+
+    async def clusters(self, page: int = 1) -> wire.Page[wire.ClusterItem]:
+        """One page of clusters."""
+        return await self._get(
+            "/api/v1/clusters", wire.Page[wire.ClusterItem], page=page, page_size=PAGE_SIZE
+        )
+
+    async def cluster(self, cluster_id: str) -> wire.Cluster:
+        """One cluster."""
+        return await self._get(f"/api/v1/clusters/{cluster_id}", wire.Cluster)
+
+    async def nodes(self, cluster_id: str) -> wire.Page[wire.Node]:
+        """The first page of a cluster's nodes."""
+        return await self._get(
+            f"/api/v1/clusters/{cluster_id}/nodes", wire.Page[wire.Node], page_size=PAGE_SIZE
+        )
+
+    async def provision(self, cluster_id: str, *, plan_hash: str | None = None) -> wire.Accepted:
+        """Queues a provision job; with a hash one that applies that plan and nothing else."""
+        body = None if plan_hash is None else {"plan_hash": plan_hash}
+        return await self._post(f"/api/v1/clusters/{cluster_id}/provision", body)
+
+    async def plan(self, cluster_id: str) -> wire.Accepted:
+        """Queues a job that finds out what a provision job would change."""
+        return await self._post(f"/api/v1/clusters/{cluster_id}/plan")
+
+    async def verify(self, cluster_id: str) -> wire.Accepted:
+        """Queues a job that finds out what differs from the spec."""
+        return await self._post(f"/api/v1/clusters/{cluster_id}/verify")
+
+    async def plans(self, cluster_id: str) -> wire.Page[wire.PlanLine]:
+        """The newest plans of a cluster."""
+        path = f"/api/v1/clusters/{cluster_id}/plans"
+        return await self._get(path, wire.Page[wire.PlanLine], page_size=PAGE_SIZE)
+
+    async def job_plan(self, job_id: str) -> wire.Plan:
+        """What a plan or verify job found. Raises NotThere while there is nothing."""
+        return await self._get(f"/api/v1/jobs/{job_id}/plan", wire.Plan)
+
+    async def delete_cluster(self, cluster_id: str, *, deprovision: bool) -> wire.Deleted:
+        """Deletes the record alone, or queues a job that also undoes the nodes."""
+        response = await self._call(
+            "DELETE", f"/api/v1/clusters/{cluster_id}", params={"deprovision": str(deprovision).lower()}
+        )
+        return decode(response, wire.Deleted)
+
+    async def kubeconfig(self, cluster_id: str) -> str:
+        """The cluster's admin kubeconfig, YAML. Raises NotThere while there is none."""
+        response = await self._call(
+            "GET", f"/api/v1/clusters/{cluster_id}/kubeconfig", headers={"Accept": "application/x-yaml, */*"}
+        )
+        return response.text

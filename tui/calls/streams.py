@@ -1,0 +1,41 @@
+"""Open event streams."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+import httpx
+
+from tui.session import Session
+
+_STREAM_TIMEOUT = httpx.Timeout(15.0, connect=5.0, read=60.0)  # the server sends keep-alives well within
+
+
+class StreamCalls(Session):
+    """Open event streams."""
+
+    @asynccontextmanager
+    async def events(self, job_id: str, after: int) -> AsyncGenerator[httpx.Response]:
+        """The open event stream of a job, after the given sequence. Raises ApiError."""
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        if after:
+            headers["Last-Event-ID"] = str(after)
+        request = self._http.build_request(
+            "GET", f"/api/v1/jobs/{job_id}/events", headers=headers, timeout=_STREAM_TIMEOUT
+        )
+        async with self._stream(request) as response:
+            yield response
+
+    @asynccontextmanager
+    async def everything(self, jobs: Sequence[str] = (), last: str = "") -> AsyncGenerator[httpx.Response]:
+        """The open stream of all changes, or of these jobs' events after an opaque id. Raises ApiError."""
+        headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
+        if last:
+            headers["Last-Event-ID"] = last
+        query = {"jobs": ",".join(jobs)} if jobs else {}
+        request = self._http.build_request(
+            "GET", "/api/v1/events", params=query, headers=headers, timeout=_STREAM_TIMEOUT
+        )
+        async with self._stream(request) as response:
+            yield response

@@ -1,0 +1,41 @@
+"""Templates and their versions."""
+
+from __future__ import annotations
+
+import uuid
+
+import msgspec
+
+from tui import wire
+from tui.answers import decode
+from tui.calls import PAGE_SIZE
+from tui.session import Session
+
+
+class TemplateCalls(Session):
+    """Templates and their versions."""
+
+    async def templates(self, page: int = 1) -> wire.Page[wire.Template]:
+        """One page of templates, by name."""
+        return await self._get("/api/v1/templates", wire.Page[wire.Template], page=page, page_size=PAGE_SIZE)
+
+    async def template_versions(self, template_id: str, page: int = 1) -> wire.Page[wire.Template]:
+        """One page of a template's versions, latest first."""
+        path = f"/api/v1/templates/{template_id}/versions"
+        return await self._get(path, wire.Page[wire.Template], page=page, page_size=PAGE_SIZE)
+
+    async def template_from(self, cluster: wire.Cluster, name: str, description: str) -> wire.Template:
+        """Makes a template of what a cluster is. Raises ApiError."""
+        said = {
+            "name": name,
+            "description": description,
+            "topology": msgspec.to_builtins(cluster.topology),
+            "components": msgspec.to_builtins(cluster.components),
+        }
+        headers = {"Idempotency-Key": str(uuid.uuid4())}
+        response = await self._call("POST", "/api/v1/templates", headers=headers, json=said)
+        return decode(response, wire.Template)
+
+    async def delete_template(self, template_id: str) -> None:
+        """Deletes a template with all its versions. Raises ApiError."""
+        await self._call("DELETE", f"/api/v1/templates/{template_id}")
