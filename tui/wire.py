@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.schemas.audit_logs import AuditEntry
 from api.schemas.auth import Tokens, User
+from api.schemas.cluster_specs import ClusterSpec
 from api.schemas.clusters import Cluster, ClusterItem, Deleted, Node
 from api.schemas.common import Accepted, Page, Problem
 from api.schemas.events import ClusterNews, JobNews, Snapshot
@@ -23,6 +24,7 @@ __all__ = [
     "Cluster",
     "ClusterItem",
     "ClusterNews",
+    "ClusterSpec",
     "Deleted",
     "Delivery",
     "DeliveryQueued",

@@ -71,6 +71,7 @@ TABLE: dict[tuple[str, str], Rule] = {
     ("POST", "/api/v1/clusters"): _MAKE,
     ("POST", "/api/v1/clusters/test-ssh"): _MAKE,
     ("GET", "/api/v1/clusters/{cluster_id}"): _VIEW,
+    ("GET", "/api/v1/clusters/{cluster_id}/spec"): _VIEW,
     ("GET", "/api/v1/clusters/{cluster_id}/nodes"): _VIEW,
     ("GET", "/api/v1/clusters/{cluster_id}/plans"): _VIEW,
     ("GET", "/api/v1/clusters/{cluster_id}/kubeconfig"): _DO,

@@ -21,6 +21,10 @@ class ClusterCalls(Session):
         """One cluster."""
         return await self._get(f"/api/v1/clusters/{cluster_id}", wire.Cluster)
 
+    async def cluster_spec(self, cluster_id: str) -> wire.ClusterSpec:
+        """What a cluster was asked to be, without secrets; in the shape of a spec file."""
+        return await self._get(f"/api/v1/clusters/{cluster_id}/spec", wire.ClusterSpec)
+
     async def nodes(self, cluster_id: str) -> wire.Page[wire.Node]:
         """The first page of a cluster's nodes."""
         return await self._get(
