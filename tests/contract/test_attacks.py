@@ -109,9 +109,9 @@ async def test_forged_tokens(api: Api) -> None:
     assert await statuses(api.anonymous(), [good, signed()]) == {200: 2}
 
 
-async def test_tokens_in_places_where_none_belongs(api: Api) -> None:
-    granted = await api.login()
-    token, client = granted["access_token"], api.anonymous()
+async def test_tokens_in_places_where_none_belongs(any_api: Api) -> None:
+    granted = await any_api.login()
+    token, client = granted["access_token"], any_api.anonymous()
     wrong: list[dict[str, Any]] = [
         {"params": {"access_token": token}},
         {"headers": {"X-Access-Token": token}},
@@ -126,9 +126,9 @@ async def test_tokens_in_places_where_none_belongs(api: Api) -> None:
     assert refresh.status_code == 401
 
 
-async def test_a_replayed_refresh_token_ends_the_whole_family(api: Api) -> None:
-    client = api.anonymous()
-    stolen = (await api.login())["refresh_token"]
+async def test_a_replayed_refresh_token_ends_the_whole_family(any_api: Api) -> None:
+    client = any_api.anonymous()
+    stolen = (await any_api.login())["refresh_token"]
     renewed = (await client.post("/api/v1/auth/refresh", json={"refresh_token": stolen})).json()
 
     replayed = await client.post("/api/v1/auth/refresh", json={"refresh_token": stolen})
@@ -178,8 +178,8 @@ async def test_who_has_an_account_cannot_be_told_from_text_or_work(
     assert set(work) == {1}
 
 
-async def test_mass_assignment(api: Api) -> None:
-    admin = await api.admin()
+async def test_mass_assignment(any_api: Api) -> None:
+    admin = await any_api.admin()
     vera = {"email": "vera@example.local", "password": PASSWORD}
     attempts = [
         ("POST", CLUSTERS, cluster_body(status="running")),
@@ -202,8 +202,8 @@ async def test_mass_assignment(api: Api) -> None:
     assert (await admin.get(CLUSTERS)).json()["total"] == 0
 
 
-async def test_names_that_would_lead_elsewhere(api: Api) -> None:
-    admin = await api.admin()
+async def test_names_that_would_lead_elsewhere(any_api: Api) -> None:
+    admin = await any_api.admin()
     for name in METACHARACTERS:
         bodies = [
             (CLUSTERS, cluster_body(name)),
@@ -257,7 +257,7 @@ def _quoted(text: str) -> str:
     return "".join(f"%{byte:02X}" for byte in text.encode())
 
 
-async def test_forged_identities_and_addresses(api: Api) -> None:
+async def test_forged_identities_and_addresses(any_api: Api) -> None:
     """Headers of gateways and proxies are believed from named networks only, and none is named."""
     forged = {
         "X-Amz-Account-Id": "123456789012",
@@ -278,19 +278,19 @@ async def test_forged_identities_and_addresses(api: Api) -> None:
         "X-Rewrite-URL": "/health",
         "X-Tenant-ID": "default",
     }
-    client = api.anonymous(**forged)
+    client = any_api.anonymous(**forged)
     assert (await client.get(CLUSTERS)).status_code == 401
     assert (await client.post(CLUSTERS, json=cluster_body())).status_code == 401
-    made = await (await api.admin()).post(CLUSTERS, json=cluster_body(), headers=forged)
+    made = await (await any_api.admin()).post(CLUSTERS, json=cluster_body(), headers=forged)
     assert "evil.example" not in f"{made.text}{made.headers}"
     assert "strict-transport-security" not in made.headers
 
-    entries = (await (await api.admin()).get("/api/v1/audit-logs")).json()["data"]
+    entries = (await (await any_api.admin()).get("/api/v1/audit-logs")).json()["data"]
     assert {entry["address"] for entry in entries if entry["action"] == "cluster:create"} == {"127.0.0.1"}
 
 
-async def test_the_method_is_the_one_of_the_request_line(api: Api) -> None:
-    admin = await api.admin()
+async def test_the_method_is_the_one_of_the_request_line(any_api: Api) -> None:
+    admin = await any_api.admin()
     await admin.post(CLUSTERS, json=cluster_body())
     for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
         answer = await admin.post(f"{CLUSTERS}/yard-1", headers={name: "DELETE"})

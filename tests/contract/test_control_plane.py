@@ -347,3 +347,22 @@ async def test_administrators_and_managers_register_tenants(api: Api) -> None:
 
 
 # -- errors --
+
+
+# -- automation --
+
+
+async def test_a_service_token_does_here_what_its_scope_says(api: Api) -> None:
+    admin = await api.admin()
+    made = await admin.post(
+        "/api/v1/service-tokens", json={"name": "signup", "permissions": ["tenant:register"]}
+    )
+    token = api.anonymous(Authorization=f"Bearer {made.json()['token']}")
+
+    data(await token.post(TENANT, json=ACME), 201)
+    refused(await token.post(REGISTER, json=NEWCOMER), 403, "Forbidden")
+    await admin.delete(f"/api/v1/service-tokens/{made.json()['id']}")
+    refused(await token.post(TENANT, json=ACME | {"name": "Late"}), 401, "Unauthorized")
+
+    entries = (await admin.get("/api/v1/audit-logs?action=tenant:register&status=success")).json()["data"]
+    assert [entry["actor"] for entry in entries] == ["service-token:signup"]

@@ -75,10 +75,13 @@ async def test_only_access_tokens_of_the_realm_for_us_come_in(
     kid = jwt.get_unverified_header(token)["kid"]
     async with httpx.AsyncClient(base_url=keycloak.url) as client:
         keys = (await client.get(f"/realms/{REALM}/protocol/openid-connect/certs")).json()["keys"]
+        form = {"client_id": "admin-cli", "grant_type": "password", "username": ADMIN, "password": PASSWORD}
+        theirs = await client.post(TOKEN, data=form)
     public = next(key["x5c"][0] for key in keys if key["kid"] == kid)
     async with keycloak.root() as root:
         foreign = root.headers["authorization"].removeprefix("Bearer ")
     bad = {
+        "another client's": theirs.json()["access_token"],
         "refresh": good["refresh_token"],
         "identity": good["id_token"],
         "another realm": foreign,
