@@ -22,7 +22,7 @@ def checked(response: httpx.Response) -> httpx.Response:
         wait = response.headers.get("Retry-After", "")
         raise errors.TooManyRequests(text, float(wait) if wait.isdigit() else 10.0)
     if response.is_client_error:
-        raise errors.Refused(text)
+        raise errors.Refused(text, field_problems(response))
     raise errors.ServerFailed(text)
 
 
@@ -37,6 +37,15 @@ def problem_text(response: httpx.Response) -> str:
     if response.is_server_error and problem.correlation_id:
         text = f"{text} (correlation id {problem.correlation_id})"
     return f"{text}." if text else ""
+
+
+def field_problems(response: httpx.Response) -> dict[str, str]:
+    """What a problem document says of which member of the request; the first message of each."""
+    try:
+        problem = msgspec.json.decode(response.content, type=wire.Problem)
+    except msgspec.DecodeError:
+        return {}
+    return {each.field: each.message for each in reversed(problem.errors or [])}
 
 
 def decode[T](response: httpx.Response, kind: type[T]) -> T:

@@ -11,6 +11,8 @@ ApiError            the server, or the way to it, refused a request
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 
 class ApiError(Exception):
     """Base; the message is one or two sentences that may be shown as they are."""
@@ -29,7 +31,11 @@ class NotThere(ApiError):
 
 
 class Refused(ApiError):
-    """The server understood and said no."""
+    """The server understood and said no; `fields` has what it said of which member of the request."""
+
+    def __init__(self, message: str, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.fields = dict(fields or {})
 
 
 class TooManyRequests(ApiError):

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from api.schemas.audit_logs import AuditEntry
 from api.schemas.auth import Tokens, User
+from api.schemas.catalogue import Catalogue, Choice, ChoiceField
 from api.schemas.cluster_specs import ClusterSpec
-from api.schemas.clusters import Cluster, ClusterItem, Deleted, Node
+from api.schemas.clusters import (
+    Cluster,
+    ClusterItem,
+    Created,
+    Deleted,
+    HostKey,
+    Node,
+    SshReport,
+    SshResult,
+)
 from api.schemas.common import Accepted, Page, Problem
 from api.schemas.events import ClusterNews, JobNews, Snapshot
 from api.schemas.jobs import Event, EventPage, Job, JobHost, Phase, Retried, SlowestTasks, TimedTask
@@ -20,16 +30,21 @@ __all__ = [
     "Accepted",
     "Account",
     "AuditEntry",
+    "Catalogue",
     "Channel",
+    "Choice",
+    "ChoiceField",
     "Cluster",
     "ClusterItem",
     "ClusterNews",
     "ClusterSpec",
+    "Created",
     "Deleted",
     "Delivery",
     "DeliveryQueued",
     "Event",
     "EventPage",
+    "HostKey",
     "Job",
     "JobHost",
     "JobNews",
@@ -46,6 +61,8 @@ __all__ = [
     "ScheduleRun",
     "SlowestTasks",
     "Snapshot",
+    "SshReport",
+    "SshResult",
     "Template",
     "TimedTask",
     "Tokens",

@@ -9,9 +9,11 @@ import asyncpg
 import msgspec
 
 from engine.domain import catalogue, permissions, spec_rules
+from engine.domain import choices as offered
 from engine.domain import templates as rules
 from engine.domain.errors import Conflict, FieldProblem, Forbidden, InvalidSpec, NameTaken, NotFound
 from engine.domain.permissions import Permission, Principal
+from engine.domain.specs import Components
 from engine.domain.statuses import Role
 from engine.domain.templates import Filled, Layer, PartialComponents
 from engine.services import audit_log
@@ -135,15 +137,24 @@ async def fill(request: Layer, source: Source | None, settings: Settings) -> tup
     return filled, told
 
 
+def choices(settings: Settings) -> list[offered.Field]:
+    """Every member of a create request that takes one of a few values, with this server's defaults."""
+    return offered.fields(_default_components(settings))
+
+
 def _defaults(settings: Settings) -> Layer:
     """What holds when neither request nor template says it."""
-    components = PartialComponents(
+    said = msgspec.structs.asdict(_default_components(settings))
+    return Layer(components=PartialComponents(**said))
+
+
+def _default_components(settings: Settings) -> Components:
+    return Components(
         kubernetes_version=settings.default_k8s_version or catalogue.DEFAULT.kubernetes,
         cni=settings.default_cni or spec_rules.CNIS[0],
         ingress=settings.default_ingress or spec_rules.INGRESSES[0],
         runtime=settings.default_container_runtime or spec_rules.RUNTIMES[0],
     )
-    return Layer(components=components)
 
 
 async def _source(source: Source) -> TemplateView:

@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import httpx
+
 from tui import wire
 from tui.answers import decode
 from tui.calls import PAGE_SIZE
 from tui.session import Session
 
+#: The server gives up on logins after 20 s and tells of them then.
+_LOGIN_TIMEOUT = httpx.Timeout(40.0, connect=5.0)
+
 
 class ClusterCalls(Session):
     """Clusters, their nodes and plans."""
+
+    async def catalogue(self) -> wire.Catalogue:
+        """What a new cluster may be made of."""
+        return await self._get("/api/v1/catalogue", wire.Catalogue)
+
+    async def create_cluster(self, body: bytes, key: str) -> wire.Created:
+        """Creates a cluster; the same body under the same key makes it once. Raises ApiError."""
+        headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+        response = await self._call("POST", "/api/v1/clusters", headers=headers, content=body)
+        return decode(response, wire.Created)
+
+    async def test_ssh(self, body: dict[str, Any]) -> wire.SshReport:
+        """Logs in to nodes and changes nothing. Raises ApiError."""
+        response = await self._call("POST", "/api/v1/clusters/test-ssh", json=body, timeout=_LOGIN_TIMEOUT)
+        return decode(response, wire.SshReport)
 
     async def clusters(self, page: int = 1) -> wire.Page[wire.ClusterItem]:
         """One page of clusters."""
