@@ -18,6 +18,8 @@ from tui.client import Client
 from tui.palette import Places
 from tui.screens.dialogs import Help
 from tui.screens.login import LoginScreen
+from tui.screens.reading import ReadingScreen
+from tui.screens.resource import ResourceScreen
 
 log = logging.getLogger("keelyard.tui")
 
@@ -84,6 +86,8 @@ class Terminal(App[None]):
         await self.switch_mode(message.noun)
         while len(self.screen_stack) > 1:
             await self.pop_screen()
+        if message.needle and isinstance(self.screen, ResourceScreen):
+            self.screen.narrow_to(message.needle)
 
     @on(messages.Open)
     async def _open(self, message: messages.Open) -> None:
@@ -94,6 +98,10 @@ class Terminal(App[None]):
             await self.push_screen(noun.create(self._client))
         elif noun.detail is not None:
             await self.push_screen(noun.detail(self._client, message.key))
+
+    @on(messages.Read)
+    async def _read(self, message: messages.Read) -> None:
+        await self.push_screen(ReadingScreen(self._client, message.thing, message.form))
 
     @on(messages.SignInNeeded)
     def _sign_in_again(self, message: messages.SignInNeeded) -> None:

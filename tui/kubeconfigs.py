@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from tui import files
 
 
 def suggested_path(cluster_name: str) -> str:
@@ -13,8 +14,4 @@ def suggested_path(cluster_name: str) -> str:
 
 def save(content: str, path: str) -> Path:
     """Writes a new file, mode 0600, and returns where. Raises OSError; FileExistsError when there is one."""
-    target = Path(path).expanduser().absolute()
-    descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)
-    return target
+    return files.save(content, path)

@@ -10,9 +10,10 @@ from textual.message import Message
 
 @dataclass
 class Go(Message):
-    """The operator wants the list of this noun."""
+    """The operator wants the list of this noun, narrowed to a text if there is one."""
 
     noun: str
+    needle: str = ""
 
 
 @dataclass
@@ -21,6 +22,21 @@ class Open(Message):
 
     noun: str
     key: str
+
+
+@dataclass
+class Read(Message):
+    """The operator wants a thing in full, in words or as YAML."""
+
+    thing: object
+    form: str = "words"  # or "yaml"
+
+
+@dataclass
+class SwitchProfile(Message):
+    """The operator wants to work with another server."""
+
+    name: str
 
 
 @dataclass

@@ -122,7 +122,7 @@ async def test_the_slowest_tasks_are_a_key_away(api: ProvisionerApi):
     api.tasks = [{**task, "sequence": 4}]
     async with terminal(api) as pilot:
         await open_job(pilot)
-        await pilot.press("t")
+        await pilot.press("T")
         await sees(pilot, "61.2 s  w1              Pull images")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobScreen), "the job again")

@@ -101,7 +101,7 @@ async def test_a_channel_is_tested_and_a_notice_sent_again(server: harness.Api):
             await pilot.press("5")
             await sees(pilot, "pager")
             await sees(pilot, "● enabled")
-            await pilot.press("t")
+            await pilot.press("T")
             await sees(pilot, "‹ channels ‹ pager")
             await sees(pilot, "○ pending")
             await send()

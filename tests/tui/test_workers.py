@@ -27,13 +27,13 @@ async def test_a_worker_is_drained_after_a_question_and_resumed(api: Provisioner
         await sees(pilot, "edge-07")
         await pilot.press("3")
         await sees(pilot, "yard-1")
-        await pilot.press("d")
+        await pilot.press("D")
         await sees(pilot, "Drain worker yard-1?")
         await pilot.press("n")
         await until(pilot, lambda: "Drain worker" not in screen_text(pilot), "the list again")
         assert api.count("POST", "/workers/yard-1/drain") == 0
 
-        await pilot.press("d")
+        await pilot.press("D")
         await sees(pilot, "Drain worker yard-1?")
         await pilot.press("y")
         await sees(pilot, "◐ draining")

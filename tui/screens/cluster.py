@@ -59,6 +59,13 @@ class ClusterScreen(ResourceScreen):
         self.nodes: list[wire.Node] = []
         self.jobs: list[wire.Job] = []
 
+    def subject(self) -> object | None:
+        """The node under the cursor while the nodes have the keys, else the cluster."""
+        table = self.query_one("#nodes", RowTable)
+        if self.focused is table:
+            return next((node for node in self.nodes if node.id == table.selected), None)
+        return self.cluster
+
     def body(self) -> ComposeResult:
         """Summary and tables."""
         yield Static("", id="summary", markup=False)

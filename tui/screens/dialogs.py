@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Input, RadioButton, RadioSet, Static
+from textual.widgets import Input, OptionList, RadioButton, RadioSet, Static
 
 from tui import text
 
@@ -168,6 +168,26 @@ class AskPath(Dialog[str]):
         event.stop()
         if event.value.strip():
             self.dismiss(event.value.strip())
+
+
+class Choose(Dialog[int]):
+    """One of several; answers its place."""
+
+    def __init__(self, title: str, offered: list[str]) -> None:
+        super().__init__()
+        self._heading = title
+        self._offered = offered
+
+    def compose(self) -> ComposeResult:
+        """A line each."""
+        with Vertical(classes="dialog"):
+            yield Static(f"{text.one_line(self._heading)}  (enter takes it, esc leaves)", markup=False)
+            yield OptionList(*(text.one_line(line) for line in self._offered), compact=True, markup=False)
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.dismiss(event.option_index)
 
 
 class Help(Dialog[None]):

@@ -58,7 +58,7 @@ class JobScreen(ResourceScreen):
         Binding("R", "retry_all", "all", id="job.retry-all", tooltip="Resume on every node"),
         Binding("h", "hosts", "Hosts", id="job.hosts", tooltip="To the hosts; space marks one for a retry"),
         Binding("space", "mark", "Mark", id="job.mark", show=False, tooltip="Mark the host for a retry"),
-        Binding("t", "slowest", "Slowest", id="job.slowest", tooltip="What took longest"),
+        Binding("T", "slowest", "Slowest", id="job.slowest", tooltip="What took longest"),
         Binding("f", "follow", "Follow", id="job.follow", tooltip="Jump to the newest event and stay there"),
         Binding("c", "cluster", "Cluster", id="job.cluster", tooltip="Open the job's cluster"),
         Binding("escape", "back", "Back", id="back"),
@@ -74,6 +74,10 @@ class JobScreen(ResourceScreen):
         self._stream_words = _SIGNS[StreamState.CONNECTING]
         self.job: wire.Job | None = None
         self.progress = JobProgress()
+
+    def subject(self) -> object | None:
+        """The job."""
+        return self.job
 
     def body(self) -> ComposeResult:
         """Failure, phases beside hosts, the log's own line, the log."""

@@ -53,6 +53,11 @@ class ListScreen[T](ResourceScreen):
     def row(self, thing: T) -> Row:
         """One thing as a row."""
 
+    def subject(self) -> T | None:
+        """The thing under the cursor."""
+        key = self.query_one(RowTable).selected
+        return next((thing for thing in self.things if self.row(thing).key == key), None)
+
     async def fetch(self) -> None:
         """Fetches the page on show, or the last one when that has gone."""
         self.total, self.pages, self.things = await self.fetch_page(self.page)

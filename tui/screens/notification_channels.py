@@ -44,7 +44,7 @@ class ChannelsScreen(ListScreen[wire.Channel]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "create", "New", id="channel.new", tooltip="Make a channel"),
         Binding("e", "edit", "Edit", id="channel.edit", tooltip="Change the channel"),
-        Binding("t", "test", "Test", id="channel.test", tooltip="Send a notice that says it is a test"),
+        Binding("T", "test", "Test", id="channel.test", tooltip="Send a notice that says it is a test"),
         Binding("s", "switch", "On/off", id="channel.switch", tooltip="Enable or disable the channel"),
         Binding("r", "rotate", "Secret", id="channel.rotate", tooltip="Give a webhook a new secret"),
         Binding("ctrl+d", "delete", "Delete", id="channel.delete", tooltip="Delete the channel"),
@@ -158,7 +158,7 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
         Column("next", "NEXT", 9),
         Column("last", "LAST TRY", 60),
     )
-    EMPTY: ClassVar[str] = "No notices yet. They are written when jobs end; t on the channel sends a test."
+    EMPTY: ClassVar[str] = "No notices yet. They are written when jobs end; T on the channel sends a test."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("r", "redeliver", "Send again", id="delivery.again", tooltip="Send the notice once more now"),
         Binding("escape", "back", "Back", id="back"),

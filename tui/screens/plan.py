@@ -51,6 +51,10 @@ class PlanScreen(ResourceScreen):
         self.plan: wire.Plan | None = None
         self._details: dict[str, Text] = {}
 
+    def subject(self) -> object | None:
+        """The plan, or the job that is to make it."""
+        return self.plan or self.job
+
     def body(self) -> ComposeResult:
         """Figures, changes, and the difference."""
         yield Static("", id="summary", markup=False)

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, Static
 
 from tui import errors, messages, text
 from tui.client import Client
+from tui.screens.subjects import SubjectScreen
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.row_table import RowTable
 from tui.widgets.title_bar import TitleBar
 
 
-class ResourceScreen(Screen[None]):
+class ResourceScreen(SubjectScreen):
     """Title, breadcrumbs, a body, the filter line and the keys. Subclasses fetch data and draw it."""
 
     REFRESH_SECONDS: ClassVar[float] = 10.0  # the API counts requests per hour; see its rate limits
@@ -111,26 +109,6 @@ class ResourceScreen(Screen[None]):
         """Where one is, or what is wrong, on the second line."""
         self.query_one("#crumbs", Static).update(f" {text.one_line(line)}")
 
-    @contextmanager
-    def reporting(self) -> Iterator[None]:
-        """Turns an ApiError of an action into a line that says what happened."""
-        try:
-            yield
-        except errors.SessionEnded as ended:
-            self.app.post_message(messages.SignInNeeded(str(ended)))
-        except errors.ApiError as refused:
-            self.say(str(refused), failed=True)
-
-    def say(self, line: str, *, failed: bool = False) -> None:
-        """Shows a passing line; failures stay longer."""
-        self.notify(
-            text.clean(line),
-            title="✗ not done" if failed else "",
-            severity="error" if failed else "information",
-            timeout=10 if failed else 4,
-            markup=False,
-        )
-
     # --- keys ---
 
     def action_filter(self) -> None:
@@ -149,6 +127,12 @@ class ResourceScreen(Screen[None]):
         """Fetches now."""
         self._quiet_until = 0.0
         self.load()
+
+    def narrow_to(self, needle: str) -> None:
+        """The same as typing the text into the filter line."""
+        line = self.query_one(FilterLine)
+        line.value = needle
+        line.display = bool(needle)
 
     @on(FilterLine.Narrowed)
     def _narrowed(self, message: FilterLine.Narrowed) -> None:

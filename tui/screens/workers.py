@@ -39,7 +39,7 @@ def worker_row(worker: wire.Worker) -> Row:
 
 
 class WorkersScreen(ListScreen[wire.Worker]):
-    """One line per worker; d drains it, u resumes it."""
+    """One line per worker; D drains it, u resumes it."""
 
     HEADING: ClassVar[str] = "workers"
     COLUMNS: ClassVar = (
@@ -53,7 +53,7 @@ class WorkersScreen(ListScreen[wire.Worker]):
     )
     EMPTY: ClassVar[str] = "No worker has registered yet. `keelyard worker` starts one."
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("d", "drain", "Drain", id="worker.drain", tooltip="Let the worker start nothing more"),
+        Binding("D", "drain", "Drain", id="worker.drain", tooltip="Let the worker start nothing more"),
         Binding("u", "resume", "Resume", id="worker.resume", tooltip="Let a drained worker take jobs again"),
     ]
 
