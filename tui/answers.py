@@ -19,11 +19,15 @@ def checked(response: httpx.Response) -> httpx.Response:
     if code == httpx.codes.NOT_FOUND:
         raise errors.NotThere(text)
     if code == httpx.codes.TOO_MANY_REQUESTS:
-        wait = response.headers.get("Retry-After", "")
-        raise errors.TooManyRequests(text, float(wait) if wait.isdigit() else 10.0)
+        raise errors.TooManyRequests(text, _wait(response) or 10.0)
     if response.is_client_error:
         raise errors.Refused(text, field_problems(response))
-    raise errors.ServerFailed(text)
+    raise errors.ServerFailed(text, _wait(response))
+
+
+def _wait(response: httpx.Response) -> float:
+    wait = response.headers.get("Retry-After", "")
+    return float(wait) if wait.isdigit() else 0.0
 
 
 def problem_text(response: httpx.Response) -> str:

@@ -7,6 +7,8 @@ ApiError            the server, or the way to it, refused a request
 ├── Refused         another 4xx
 ├── TooManyRequests 429
 └── ServerFailed    5xx, or an answer that cannot be read
+
+ConfigUnreadable    the operator's own file of profiles, keys and theme makes no sense
 """
 
 from __future__ import annotations
@@ -15,7 +17,12 @@ from collections.abc import Mapping
 
 
 class ApiError(Exception):
-    """Base; the message is one or two sentences that may be shown as they are."""
+    """Base; the message is one or two sentences that may be shown as they are.
+
+    `retry_after_seconds` is what the server asked for; 0 where it said nothing.
+    """
+
+    retry_after_seconds: float = 0.0
 
 
 class Unreachable(ApiError):
@@ -47,4 +54,12 @@ class TooManyRequests(ApiError):
 
 
 class ServerFailed(ApiError):
-    """The server broke, or answered in a way that makes no sense."""
+    """The server broke, cannot do it now, or answered in a way that makes no sense."""
+
+    def __init__(self, message: str, retry_after_seconds: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class ConfigUnreadable(Exception):
+    """The configuration file cannot be read or written; the message names the file and what is wrong."""

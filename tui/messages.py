@@ -47,6 +47,30 @@ class SignInNeeded(Message):
 
 
 @dataclass
+class SwitchProfile(Message):
+    """The operator wants to work with another profile, or to sign in there."""
+
+    name: str
+
+
+@dataclass
+class SignOut(Message):
+    """The operator wants the sign-in of this profile revoked and forgotten."""
+
+
+@dataclass
+class News(Message):
+    """The server told of changes: ids of jobs and clusters. Comes at most twice a second, already collected.
+
+    `everything` says that the connection is back and anything may have changed meanwhile.
+    """
+
+    jobs: frozenset[str]
+    clusters: frozenset[str]
+    everything: bool = False
+
+
+@dataclass
 class Loaded(Message):
     """A screen's data came from the server; the screen itself keeps it."""
 
