@@ -67,11 +67,13 @@ def kind(thing: object) -> str:
 
 def name(thing: object) -> str:
     """What the thing is called among its kind; empty if it has neither a name nor an id."""
-    found = thing.get if isinstance(thing, Mapping) else lambda member: getattr(thing, member, None)
-    if found("cluster_name") and found("type"):
-        return text.one_line(f"{found('type')} {found('cluster_name')}")
+    told = plain(thing)
+    if not isinstance(told, dict):
+        return ""
+    if told.get("cluster_name") and told.get("type"):
+        return text.one_line(f"{told['type']} {told['cluster_name']}")
     for member in ("name", "email", "action", "hash", "id"):
-        if isinstance(value := found(member), str) and value:
+        if isinstance(value := told.get(member), str) and value:
             return text.one_line(value)
     return ""
 

@@ -32,7 +32,9 @@ class SubjectScreen(Screen[None]):
         Binding("y", "yaml", "YAML", id="yaml", show=False, tooltip="Read it as YAML"),
         Binding("Y", "copy", "Copy", id="copy", show=False, tooltip="Copy it as YAML"),
         Binding("E", "export", "Export", id="export", show=False, tooltip="Save it as YAML or JSON"),
-        Binding("ctrl+e", "edit", "Editor", id="edit", show=False, tooltip="Read it in $VISUAL or $EDITOR"),
+        Binding(
+            "ctrl+e", "editor", "Editor", id="editor", show=False, tooltip="Read it in $VISUAL or $EDITOR"
+        ),
         Binding("l", "logs", "Logs", id="logs", show=False, tooltip="To the events of its job"),
         Binding("g", "jump", "Go to", id="jump", show=False, tooltip="To what it refers to"),
     ]
@@ -123,7 +125,7 @@ class SubjectScreen(Screen[None]):
         else:
             self.say(f"Saved {document.called(thing)} in {saved}")
 
-    def action_edit(self) -> None:
+    def action_editor(self) -> None:
         """Opens the subject in the operator's editor, to read; nothing comes back from there."""
         if (thing := self._subject()) is None:
             return
