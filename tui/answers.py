@@ -20,6 +20,8 @@ def checked(response: httpx.Response) -> httpx.Response:
         raise errors.NotThere(text)
     if code == httpx.codes.TOO_MANY_REQUESTS:
         raise errors.TooManyRequests(text, _wait(response) or 10.0)
+    if code == httpx.codes.FORBIDDEN:
+        raise errors.NotAllowed(text)
     if response.is_client_error:
         raise errors.Refused(text, field_problems(response))
     raise errors.ServerFailed(text, _wait(response))

@@ -5,6 +5,7 @@ ApiError            the server, or the way to it, refused a request
 ├── SessionEnded    the sign-in is no longer good; only a new one helps
 ├── NotThere        404: gone, or not yours to see
 ├── Refused         another 4xx
+│   └── NotAllowed  403: this role, or this profile, may not
 ├── TooManyRequests 429
 └── ServerFailed    5xx, or an answer that cannot be read
 
@@ -43,6 +44,10 @@ class Refused(ApiError):
     def __init__(self, message: str, fields: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.fields = dict(fields or {})
+
+
+class NotAllowed(Refused):
+    """The caller's role does not include this."""
 
 
 class TooManyRequests(ApiError):

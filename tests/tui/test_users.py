@@ -84,14 +84,14 @@ async def test_role_and_password_are_changed(api: ProvisionerApi):
 async def test_a_user_is_disabled_after_a_question_and_enabled_without(api: ProvisionerApi):
     async with terminal(api) as pilot:
         await open_users(pilot)
-        await pilot.press("s")
+        await pilot.press("o")
         await sees(pilot, "Disable vera@example.com?")
         await pilot.press("y")
         await sees(pilot, "vera@example.com is disabled.")
         await until(
             pilot, lambda: "✗ disabled" in screen_text(pilot) or "disabled" in screen_text(pilot), "it"
         )
-        await pilot.press("s")
+        await pilot.press("o")
         await sees(pilot, "vera@example.com is enabled.")
 
 

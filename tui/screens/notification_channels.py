@@ -45,7 +45,7 @@ class ChannelsScreen(ListScreen[wire.Channel]):
         Binding("n", "create", "New", id="channel.new", tooltip="Make a channel"),
         Binding("e", "edit", "Edit", id="channel.edit", tooltip="Change the channel"),
         Binding("T", "test", "Test", id="channel.test", tooltip="Send a notice that says it is a test"),
-        Binding("s", "switch", "On/off", id="channel.switch", tooltip="Enable or disable the channel"),
+        Binding("o", "switch", "On/off", id="channel.switch", tooltip="Enable or disable the channel"),
         Binding("r", "rotate", "Secret", id="channel.rotate", tooltip="Give a webhook a new secret"),
         Binding("ctrl+d", "delete", "Delete", id="channel.delete", tooltip="Delete the channel"),
     ]

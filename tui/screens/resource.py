@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import on, work
@@ -14,16 +15,22 @@ from textual.widgets import Footer, Static
 
 from tui import errors, messages, text
 from tui.client import Client
+from tui.nouns import ROLES
 from tui.screens.subjects import SubjectScreen
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.row_table import RowTable
 from tui.widgets.title_bar import TitleBar
+
+SLOW_SECONDS = 2.0  # so long a wait is explained
 
 
 class ResourceScreen(SubjectScreen):
     """Title, breadcrumbs, a body, the filter line and the keys. Subclasses fetch data and draw it."""
 
     REFRESH_SECONDS: ClassVar[float] = 10.0  # the API counts requests per hour; see its rate limits
+
+    #: Action -> the least role that may do it; it is offered to nobody else.
+    LEAST: ClassVar[Mapping[str, str]] = {}
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter", id="filter", tooltip="Narrow what is shown while you type"),
@@ -36,6 +43,7 @@ class ResourceScreen(SubjectScreen):
         self.client = client
         self._timer: Timer | None = None
         self._quiet_until = 0.0
+        self._loaded_once = False
 
     def compose(self) -> ComposeResult:
         """The frame; `body` fills it."""
@@ -61,6 +69,8 @@ class ResourceScreen(SubjectScreen):
 
     def on_mount(self) -> None:
         """Starts refreshing; the first resume event does the first load."""
+        self.crumbs("◐ reading …")
+        self.set_timer(SLOW_SECONDS, self._say_slow)
         self._timer = self.set_interval(self.REFRESH_SECONDS, self.load, pause=True)
 
     def on_screen_resume(self) -> None:
@@ -73,6 +83,11 @@ class ResourceScreen(SubjectScreen):
         """Hidden: stop asking."""
         if self._timer is not None:
             self._timer.pause()
+
+    def _say_slow(self) -> None:
+        """What an operator waits for, once that takes long."""
+        if not self._loaded_once:
+            self.crumbs(f"◐ waiting for an answer of {self.client.url} …")
 
     def load(self) -> None:
         """Fetches unless the server asked for quiet."""
@@ -95,11 +110,13 @@ class ResourceScreen(SubjectScreen):
 
     @on(messages.Loaded)
     def _loaded(self) -> None:
+        self._loaded_once = True
         self.query_one(TitleBar).fresh()
         self.draw()
 
     @on(messages.LoadFailed)
     def _load_failed(self, message: messages.LoadFailed) -> None:
+        self._loaded_once = True  # the line says what is wrong instead of what it waits for
         self.query_one(TitleBar).stale()
         self.crumbs(f"▲ {message.reason}")
 
@@ -108,6 +125,13 @@ class ResourceScreen(SubjectScreen):
     def crumbs(self, line: str) -> None:
         """Where one is, or what is wrong, on the second line."""
         self.query_one("#crumbs", Static).update(f" {text.one_line(line)}")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What this role may not do is not offered."""
+        least, user = self.LEAST.get(action), self.client.user
+        if least is not None and user is not None and user.role in ROLES:
+            return ROLES.index(user.role) >= ROLES.index(least)
+        return super().check_action(action, parameters)
 
     # --- keys ---
 
@@ -144,7 +168,11 @@ class ResourceScreen(SubjectScreen):
             table.narrow(needle)
 
     @on(FilterLine.Closed)
-    def _filter_closed(self) -> None:
+    def _filter_done(self) -> None:
+        self.filter_closed()
+
+    def filter_closed(self) -> None:
+        """The filter is typed, or dropped."""
         self.rest()
 
     def rest(self) -> None:

@@ -70,7 +70,7 @@ class SchedulesScreen(ListScreen[wire.Schedule]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "create", "New", id="schedule.new", tooltip="Make a schedule"),
         Binding("e", "edit", "Edit", id="schedule.edit", tooltip="Change the schedule"),
-        Binding("s", "switch", "On/off", id="schedule.switch", tooltip="Enable or disable the schedule"),
+        Binding("o", "switch", "On/off", id="schedule.switch", tooltip="Enable or disable the schedule"),
         Binding("x", "run_now", "Run now", id="schedule.run", tooltip="Queue its job now, once more"),
         Binding("ctrl+d", "delete", "Delete", id="schedule.delete", tooltip="Delete the schedule"),
     ]

@@ -60,6 +60,8 @@ class SubjectScreen(Screen[None]):
             yield
         except errors.SessionEnded as ended:
             self.app.post_message(messages.SignInNeeded(str(ended)))
+        except errors.NotAllowed as refused:
+            self.say(f"▲ {refused}")
         except errors.ApiError as refused:
             self.say(str(refused), failed=True)
 

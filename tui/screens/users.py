@@ -99,7 +99,7 @@ class UsersScreen(ListScreen[wire.Account]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New", id="user.new", tooltip="Make a user"),
         Binding("r", "role", "Role", id="user.role", tooltip="Give the user another role"),
-        Binding("s", "switch", "On/off", id="user.switch", tooltip="Enable or disable the user"),
+        Binding("o", "switch", "On/off", id="user.switch", tooltip="Enable or disable the user"),
         Binding("p", "password", "Password", id="user.password", tooltip="Set a new password"),
         Binding("ctrl+d", "delete", "Delete", id="user.delete", tooltip="Delete the user"),
     ]
