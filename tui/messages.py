@@ -33,13 +33,6 @@ class Read(Message):
 
 
 @dataclass
-class SwitchProfile(Message):
-    """The operator wants to work with another server."""
-
-    name: str
-
-
-@dataclass
 class SignInNeeded(Message):
     """The session ended; what is on the screen stays and a new sign-in goes on top."""
 

@@ -13,6 +13,7 @@ from textual.widgets import DataTable
 from textual.widgets.data_table import ColumnKey
 
 _NUMBERS = re.compile(r"(\d+)")
+_SIGN = re.compile(r"^\W+")  # of a state: its word is what is sorted by
 _UP, _DOWN = "▲", "▼"
 
 
@@ -244,6 +245,6 @@ class RowTable(DataTable[Text]):
 
 def _rank(row: Row, key: str, place: int) -> tuple[float, list[tuple[int, int, str]]]:
     """Numbers by their value, words whatever their case, and numbers within words as numbers."""
-    parts = _NUMBERS.split(row.cells[place].plain.casefold())
+    parts = _NUMBERS.split(_SIGN.sub("", row.cells[place].plain.casefold()))
     words = [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
     return row.numbers.get(key, 0.0), words
