@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import msgspec
@@ -14,6 +15,7 @@ from api.decoding import Body
 from api.replies import PageNumber, PageSize
 from api.schemas import clusters as wire
 from api.schemas.common import Accepted, Page
+from engine.domain.conditions import seen_at
 from engine.domain.errors import FieldProblem, InvalidSpec
 from engine.domain.permissions import Permission
 from engine.domain.specs import (
@@ -98,6 +100,7 @@ async def list_clusters(
 async def get_cluster(request: guards.AnyRequest, cluster_id: FromPath[str]) -> wire.Cluster:
     """A cluster by id or name; by id also when it is deleted."""
     found = await clusters.get(guards.principal(request), cluster_id)
+    now = datetime.now(UTC)
     return wire.Cluster(
         id=str(found.id),
         name=found.name,
@@ -108,7 +111,7 @@ async def get_cluster(request: guards.AnyRequest, cluster_id: FromPath[str]) -> 
         components=_components(found.spec.components),
         created_at=found.created_at,
         updated_at=found.updated_at,
-        conditions=found.conditions,
+        conditions=[seen_at(condition, now) for condition in found.conditions],
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from engine.domain.conditions import Condition, ConditionStatus, ConditionType, observe
+from engine.domain.conditions import Condition, ConditionStatus, ConditionType, observe, seen_at
 from engine.domain.statuses import READ_ONLY_JOBS, ClusterStatus, JobStatus, JobType, NodeStatus
 
 
@@ -16,6 +16,13 @@ class HostResult(msgspec.Struct, frozen=True, kw_only=True):
 
     failed: bool = False
     unreachable: bool = False
+
+
+class Certificate(msgspec.Struct, frozen=True, kw_only=True):
+    """One of a node's own certificates, called as kubeadm calls it."""
+
+    name: str
+    expires_at: datetime
 
 
 class EndedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +38,7 @@ class EndedRun(msgspec.Struct, frozen=True, kw_only=True):
     drift: str | None = (
         None  # of a verify run: what differs from the spec; empty = nothing, None = not found out
     )
+    certificates: Mapping[str, tuple[Certificate, ...]] = {}  # of the control planes it looked at
 
 
 def derive(
@@ -77,8 +85,12 @@ def conditions(before: Sequence[Condition], run: EndedRun) -> list[Condition]:
     if run.job_type is JobType.PLAN or run.refused:
         return list(before)
     if run.job_type is JobType.VERIFY:
-        return _observed(before, [_reachable(run), *_drift(run)])
-    observed = [_reachable(run), *_cluster_conditions({known.type for known in before}, run)]
+        return _observed(before, [_reachable(run), *_drift(run), *_certificates(run)])
+    observed = [
+        _reachable(run),
+        *_cluster_conditions({known.type for known in before}, run),
+        *_certificates(run),
+    ]
     return _observed(before, [*observed, _applied(run)])
 
 
@@ -97,6 +109,22 @@ def _drift(run: EndedRun) -> list[Condition]:
     if run.drift:
         return [_condition(kind, ConditionStatus.FALSE, "Drift", run.drift, run)]
     return [_condition(kind, ConditionStatus.TRUE, "Verified", "", run)]
+
+
+def _certificates(run: EndedRun) -> list[Condition]:
+    """What the first certificate to expire says; a run that saw none says nothing."""
+    kind = ConditionType.CERTIFICATES_VALID
+    if run.job_type is JobType.DEPROVISION:
+        if run.status is not JobStatus.SUCCESS:
+            return []
+        return [_condition(kind, ConditionStatus.FALSE, "Deprovisioned", "", run)]
+    found = [(each.expires_at, node, each) for node, all_ in run.certificates.items() for each in all_]
+    if not found:
+        return []
+    expires_at, node, first = min(found, key=lambda one: (one[0], one[1], one[2].name))
+    message = f"First to expire: {first.name} on {node}, {expires_at:%Y-%m-%d}."
+    seen = _condition(kind, ConditionStatus.TRUE, "Verified", message, run)
+    return [seen_at(msgspec.structs.replace(seen, expires_at=expires_at), run.at)]
 
 
 def _applied(run: EndedRun) -> Condition:

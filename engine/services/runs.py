@@ -13,7 +13,7 @@ import asyncpg
 import msgspec
 
 from engine.domain import cluster_status, plans
-from engine.domain.cluster_status import EndedRun, HostResult
+from engine.domain.cluster_status import Certificate, EndedRun, HostResult
 from engine.domain.errors import JobAlreadyFinished, NotFound
 from engine.domain.events import EventKind, RunEvent
 from engine.domain.leases import DEFAULT_SECONDS
@@ -76,6 +76,7 @@ class NodeReport(msgspec.Struct, frozen=True, kw_only=True):
 
     machine_id: str = ""
     kubelet_version: str | None = None
+    certificates: tuple[Certificate, ...] = ()  # of a control plane
 
 
 class RunResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -318,6 +319,7 @@ async def _keep_observations(job: records.Job, result: RunResult, cipher: Cipher
         kubeconfig=result.kubeconfig is not None,
         refused=result.reason in plans.REFUSALS,
         drift=plans.drift_message(result.plan) if result.plan is not None else None,
+        certificates={name: each.certificates for name, each in result.reports.items() if each.certificates},
     )
     removed = job.type is JobType.DEPROVISION and result.status is JobStatus.SUCCESS
     changes: dict[str, object] = {"conditions": cluster_status.conditions(cluster.conditions, run)}

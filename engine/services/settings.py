@@ -72,6 +72,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     event_spool_megabytes: Annotated[int, msgspec.Meta(ge=1)] = (
         1024  # of one run's events while the database does not take them
     )
+    state_backup_days: Annotated[int, msgspec.Meta(ge=0)] = (
+        7  # without a `keelyard backup`, until administrators are told; 0 = never
+    )
     tenant_header: str = "X-Tenant-ID"  # names the tenant of a request, by slug or id
     keelyard_demo: bool = False
     keelyard_lease_seconds: float = DEFAULT_SECONDS  # without a sign of life, until a run counts as dead

@@ -67,6 +67,7 @@ def node_reports(discovered, directory):
                     "os": node["os"]["name"],
                     "cgroup_version": node["cgroup_version"],
                     "kubelet_version": node["kubelet_version"],
+                    "certificates": node["certificates"],
                 },
                 indent=1,
             ),

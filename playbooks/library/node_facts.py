@@ -31,6 +31,7 @@ import urllib.request
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import IDENTITY, PATH, read_json
+from ansible.module_utils.keelyard_certificates import expiries
 
 
 def read(path):
@@ -174,6 +175,7 @@ def main():
         has_kubelet_config=os.path.exists("/var/lib/kubelet/config.yaml"),
         apiserver_ready=apiserver_is_ready(address),
         kubelet_version=kubelet_version(),
+        certificates=expiries(),
     )
 
 

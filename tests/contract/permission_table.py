@@ -68,6 +68,7 @@ TABLE: dict[tuple[str, str], Rule] = {
     ("POST", "/control-plane/staff/disable"): _ADMIN,
     ("POST", "/control-plane/tenant/register"): _MAKE,
     ("GET", "/api/v1/catalogue"): Rule(Least.VIEWER),
+    ("GET", "/api/v1/overview"): Rule(Least.VIEWER),  # what it leaves out has a test of its own
     ("GET", "/api/v1/clusters"): _LIST,
     ("POST", "/api/v1/clusters"): _MAKE,
     ("POST", "/api/v1/clusters/test-ssh"): _MAKE,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncpg
 import psycopg
 import pytest
+from click.testing import CliRunner
 
 from engine.domain.errors import Conflict, InvalidSpec, NotFound
 from engine.domain.statuses import JobStatus
 from engine.processes import state_backup
+from engine.processes.commands import backup as backup_command
+from engine.processes.commands import restore as restore_command
 from engine.services import runs
 from engine.store import audit_entries, clusters, database, events, jobs, migration, records
 from tests.integration import factories
@@ -126,3 +129,25 @@ def test_what_is_no_backup_is_refused(empty_database_url, home):
         state_backup.restore(empty_database_url, wrong, replace=False)
     with pytest.raises(NotFound):
         state_backup.restore(empty_database_url, home / "absent", replace=False)
+
+
+def test_the_audit_log_keeps_when_the_state_was_saved_and_put_back(database_url, home, monkeypatch):
+    """By name of the file; a database of another version takes no note, and is saved all the same."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    file = str(home / "state.backup")
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        saved = CliRunner().invoke(backup_command.backup, ["--to", file])
+        entries = "SELECT action, resource_type, resource_name, status, address FROM audit_entry"
+        kept = connection.execute(entries).fetchall()
+        connection.execute("ALTER TABLE audit_entry RENAME COLUMN address TO place")
+        unnoted = CliRunner().invoke(backup_command.backup, ["--to", file + "2"])
+    put_back = CliRunner().invoke(restore_command.restore, ["--from", file, "--replace"])
+
+    assert (saved.exit_code, unnoted.exit_code, put_back.exit_code) == (0, 0, 0), put_back.output
+    assert kept == [("state:backup", "state", "state.backup", "success", "command line")]
+    assert "could not be told" in unnoted.output
+    assert "could not be told" not in saved.output
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute(entries).fetchall() == [
+            ("state:restore", "state", "state.backup", "success", "command line")
+        ]

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from engine.domain import cluster_status
-from engine.domain.cluster_status import EndedRun, HostResult
+from engine.domain import cluster_status, conditions
+from engine.domain.cluster_status import Certificate, EndedRun, HostResult
 from engine.domain.conditions import ConditionStatus, ConditionType
 from engine.domain.statuses import ClusterStatus, JobStatus, JobType, NodeStatus
 
@@ -117,3 +117,49 @@ def test_whether_the_spec_is_applied_is_what_provision_and_verify_found():
 def test_a_plan_observes_nothing():
     """It may look at nodes that are nothing yet."""
     assert cluster_status.conditions([], ended(job_type=JobType.PLAN, a=HostResult(unreachable=True))) == []
+
+
+def certificates(days: int, *, of: str = "apiserver", **changes: object) -> EndedRun:
+    found = {"c1": (Certificate(name=of, expires_at=NOW + timedelta(days=days)),)}
+    return msgspec.structs.replace(ended(a=HostResult()), certificates=found, **changes)
+
+
+def of_certificates(conditions):
+    return next((each for each in conditions if each.type is ConditionType.CERTIFICATES_VALID), None)
+
+
+def test_certificates_count_as_valid_while_the_first_to_expire_has_thirty_days_left():
+    well = of_certificates(cluster_status.conditions([], certificates(31)))
+    soon = of_certificates(cluster_status.conditions([], certificates(29)))
+    late = of_certificates(cluster_status.conditions([], certificates(-1, of="etcd-peer")))
+
+    told = [(each.status.value, each.reason, each.message) for each in (well, soon, late)]
+    assert told == [
+        ("True", "Verified", "First to expire: apiserver on c1, 2026-02-01."),
+        ("False", "ExpiresSoon", "First to expire: apiserver on c1, 2026-01-30."),
+        ("False", "Expired", "First to expire: etcd-peer on c1, 2025-12-31."),
+    ]
+
+
+def test_certificates_that_nobody_looked_at_again_stop_being_valid_by_themselves():
+    seen = of_certificates(cluster_status.conditions([], certificates(365)))
+
+    soon = conditions.seen_at(seen, NOW + timedelta(days=340))
+    late = conditions.seen_at(seen, NOW + timedelta(days=366))
+
+    assert conditions.seen_at(seen, NOW + timedelta(days=334)) == seen
+    assert (soon.status.value, soon.reason) == ("False", "ExpiresSoon")
+    assert soon.last_transition_time == NOW + timedelta(days=335)
+    assert late.reason == "Expired"
+
+
+def test_certificates_are_looked_at_by_verify_and_provision_and_by_no_other_job():
+    first = cluster_status.conditions([], certificates(20))
+    verified = cluster_status.conditions(first, certificates(400, job_type=JobType.VERIFY))
+    unseen = cluster_status.conditions(verified, ended(JobStatus.FAILED, JobType.VERIFY))
+    planned = cluster_status.conditions(unseen, certificates(1, job_type=JobType.PLAN))
+    gone = cluster_status.conditions(planned, ended(job_type=DEPROVISION))
+
+    told = [of_certificates(found) for found in (first, verified, unseen, planned, gone)]
+    assert [each.status.value for each in told] == ["False", "True", "True", "True", "False"]
+    assert (told[-1].reason, told[-1].expires_at) == ("Deprovisioned", None)

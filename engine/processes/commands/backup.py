@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import click
@@ -21,8 +22,13 @@ def backup(file: Path, include_keys: bool) -> None:
     KEELYARD_HOME/keys apart, or put it in with --include-keys.
     """
     from engine.processes import composition, state_backup
+    from engine.services import saved_state
 
-    manifest = state_backup.backup(composition.configured_database_url(), file, include_keys=include_keys)
+    url = composition.configured_database_url()
+    manifest = state_backup.backup(url, file, include_keys=include_keys)
     click.echo(file)
     what = f"keys: {', '.join(manifest.keys)}" if manifest.keys else "no keys"
     click.echo(f"Written, readable by its owner only; {what}.", err=True)
+    details = {"keys": "yes" if manifest.keys else "no"}
+    if not asyncio.run(saved_state.note(url, saved_state.BACKUP, file.name, details)):
+        click.echo("The audit log could not be told; the backup is good all the same.", err=True)

@@ -19,11 +19,14 @@ def restore(file: Path, replace: bool) -> None:
     Jobs that were running when the backup was made become interrupted when a worker starts.
     """
     from engine.processes import composition, state_backup
+    from engine.services import saved_state
     from engine.store import migration
 
     url = composition.configured_database_url()
     manifest = state_backup.restore(url, file, replace=replace)
     applied = asyncio.run(migration.migrate(url))
+    details = {"state_of": manifest.created_at.isoformat()}
+    asyncio.run(saved_state.note(url, saved_state.RESTORE, file.name, details))
     click.echo(
         f"Restored the state of {manifest.created_at:%Y-%m-%d %H:%M} UTC (Keelyard {manifest.version})."
     )

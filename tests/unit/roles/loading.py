@@ -37,6 +37,7 @@ def module(name: str, role: str = "") -> ModuleType:
     """A module of ours, of the playbooks or of a role."""
     shared("keelyard")
     shared("keelyard_net")
+    shared("keelyard_certificates")
     home = ROLES / role if role else PLAYBOOKS
     return load(home / "library" / f"{name}.py")
 
