@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, override
 
 from textual import on
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
-from tui import errors, messages, nouns
+from tui import connecting, messages, nouns
 from tui.client import Client
 from tui.palette import Places
 from tui.screens.dialogs import Help
 from tui.screens.login import LoginScreen
 from tui.screens.reading import ReadingScreen
 from tui.screens.resource import ResourceScreen
+from tui.seated_app import SeatedApp
 
 log = logging.getLogger("keelyard.tui")
 
 
-class Terminal(App[None]):
+class Terminal(SeatedApp):
     """Keelyard in the terminal."""
 
     TITLE = "keelyard"
@@ -37,32 +36,34 @@ class Terminal(App[None]):
             for noun in nouns.registered()
             if noun.key
         ),
+        Binding(
+            "ctrl+o",
+            "sign_out",
+            "Sign out",
+            id="sign-out",
+            show=False,
+            tooltip="Revoke and forget the sign-in",
+        ),
         Binding("question_mark", "help", "Help", id="help", key_display="?"),
         Binding("q", "quit", "Quit", id="quit"),
     ]
 
     def __init__(
-        self, client: Client, *, email: str = "", password: str = "", start: str = "clusters"
+        self,
+        client: Client,
+        *,
+        email: str = "",
+        password: str = "",
+        start: str = "clusters",
+        connect: Callable[[str], Client] = connecting.client_named,
     ) -> None:
         """`start` is a path as `nouns.opened` reads it."""
-        super().__init__()
-        self._client = client
+        super().__init__(client, email=email, password=password, connect=connect)
         self._start = start
-        self._email = email
-        self._password = password
 
-    def on_mount(self) -> None:
-        """Registers the nouns and asks who is there."""
-        for noun in nouns.registered():
-            if noun.screen is not None:
-                self.add_mode(noun.name, partial(noun.screen, self._client))
-        password, self._password = self._password, ""
-        self.push_screen(
-            LoginScreen(self._client, email=self._email, password=password),
-            lambda _: self._begin(),
-        )
-
-    def _begin(self) -> None:
+    @override
+    def begin(self) -> None:
+        """To where the operator wanted to start."""
         noun, key = nouns.opened(self._start) or (nouns.registered()[0], "")
         self.action_go(noun.name if noun.screen is not None else nouns.registered()[0].name)
         if key:
@@ -71,7 +72,7 @@ class Terminal(App[None]):
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing but signing in before one is signed in, and no second dialog over a dialog."""
-        if action in {"command_palette", "go", "help"}:
+        if action in {"command_palette", "go", "help", "sign_out"}:
             return self._client.user is not None and not isinstance(self.screen, ModalScreen | LoginScreen)
         return True
 
@@ -103,12 +104,6 @@ class Terminal(App[None]):
     async def _read(self, message: messages.Read) -> None:
         await self.push_screen(ReadingScreen(self._client, message.thing, message.form))
 
-    @on(messages.SignInNeeded)
-    def _sign_in_again(self, message: messages.SignInNeeded) -> None:
-        if not isinstance(self.screen, LoginScreen):
-            email = self._client.user.email if self._client.user else self._email
-            self.push_screen(LoginScreen(self._client, email=email, reason=f"▲ {message.reason}"))
-
     def action_help(self) -> None:
         """Lists the keys of the screen below."""
         keys = [
@@ -123,18 +118,7 @@ class Terminal(App[None]):
         ]
         self.push_screen(Help(keys))
 
-    @override
-    async def action_quit(self) -> None:
-        """Leaves; the session is revoked if the server answers at once."""
-        with suppress(errors.ApiError):
-            await self._client.sign_out()
-        self.exit()
-
     # --- the end ---
-
-    async def on_unmount(self) -> None:
-        """Gives up the connections."""
-        await self._client.close()
 
     @override
     def _handle_exception(self, error: Exception) -> None:

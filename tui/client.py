@@ -6,6 +6,7 @@ from tui.calls.audit_log import AuditLogCalls
 from tui.calls.channels import ChannelCalls
 from tui.calls.clusters import ClusterCalls
 from tui.calls.jobs import JobCalls
+from tui.calls.passwords import PasswordCalls
 from tui.calls.schedules import ScheduleCalls
 from tui.calls.streams import StreamCalls
 from tui.calls.templates import TemplateCalls
@@ -23,5 +24,6 @@ class Client(
     TemplateCalls,
     UserCalls,
     StreamCalls,
+    PasswordCalls,
 ):
     """What can be asked of the server, noun by noun."""

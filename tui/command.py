@@ -9,15 +9,25 @@ from pathlib import Path
 import click
 
 
-@click.command()
+@click.command(epilog="Keys: ? lists them, : goes anywhere, q leaves. See docs/terminal.md.")
+@click.option(
+    "--profile",
+    "name",
+    envvar="KEELYARD_PROFILE",
+    default="",
+    metavar="NAME",
+    help="One of the profiles in the configuration file; the one used last when left out.",
+)
 @click.option(
     "--url",
     envvar="KEELYARD_URL",
-    default="http://127.0.0.1:8000",
-    show_default=True,
-    help="The API's address.",
+    default="",
+    help="The API's address instead of the profile's.  [http://127.0.0.1:8000 without any profile]",
 )
-@click.option("--email", envvar="KEELYARD_EMAIL", default="", help="Who signs in; asked for when left out.")
+@click.option(
+    "--email", envvar="KEELYARD_EMAIL", default="", help="Who signs in; the profile's when left out."
+)
+@click.option("--read-only", is_flag=True, help="Refuse every key that would change something.")
 @click.option(
     "--open",
     "start",
@@ -31,22 +41,26 @@ import click
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Keep details of errors in this file.",
 )
-def tui(url: str, email: str, start: str, log_file: Path | None) -> None:
+def tui(name: str, url: str, email: str, read_only: bool, start: str, log_file: Path | None) -> None:
     """Clusters and jobs in the terminal, live.
 
-    The password is asked for on the screen, or taken from KEELYARD_PASSWORD.
+    The password is asked for on the screen, or taken from KEELYARD_PASSWORD. A sign-in can be kept: in the
+    system's keyring, or in a file that only you can read. Profiles, theme and keys are in
+    ~/.config/keelyard/config.yaml, or where KEELYARD_CONFIG says.
     """
+    from tui import connecting, errors, profiles
     from tui.app import Terminal  # Textual takes most of the start; --help does without
-    from tui.client import Client
     from tui.nouns import opened
 
     handler = logging.FileHandler(log_file, encoding="utf-8") if log_file else logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.getLogger("keelyard.tui").addHandler(handler)
     try:
-        client = Client(url)
+        client = connecting.client_of(profiles.chosen(name, url, email, read_only=read_only))
+    except errors.ConfigUnreadable as unreadable:
+        raise click.ClickException(str(unreadable)) from unreadable
     except ValueError as wrong:
-        raise click.BadParameter(str(wrong), param_hint="--url") from wrong
+        raise click.BadParameter(str(wrong), param_hint="--url" if url else "--profile") from wrong
     if opened(start) is None:
         raise click.BadParameter(f"{start!r} names nothing that can be opened.", param_hint="--open")
     password = os.environ.pop("KEELYARD_PASSWORD", "")

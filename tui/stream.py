@@ -45,6 +45,7 @@ class Parser:
         self._event = ""
         self._id = ""
         self._data: list[str] = []
+        self.retry_seconds = 0.0  # when the server wants its reader back
 
     def feed(self, chunk: str) -> Iterator[ServerSentEvent]:
         """The messages that this chunk completes."""
@@ -69,6 +70,8 @@ class Parser:
                 self._event = value
             case "id" if "\0" not in value:
                 self._id = value
+            case "retry" if value.isascii() and value.isdigit():
+                self.retry_seconds = int(value) / 1000
             case _:
                 pass  # comments keep the line open; other fields are not for us
 
@@ -182,50 +185,6 @@ class EventStream:
         if event.sequence > self.last_sequence:
             self.last_sequence = event.sequence
             self._pending.append(event)
-
-
-class Dashboard:
-    """Every change of jobs and clusters, as the server tells it. `jobs` and `clusters` are always current.
-
-    `run` in a worker keeps them so and reconnects by itself; `changed` is called after every change.
-    """
-
-    def __init__(self, client: Client) -> None:
-        self.jobs: dict[str, wire.JobNews] = {}
-        self.clusters: dict[str, wire.ClusterNews] = {}
-        self._client = client
-
-    async def run(self, changed: Callable[[], object]) -> None:
-        """Reads for ever. Raises SessionEnded or Refused; other errors are waited out."""
-        wait = _FIRST_WAIT_SECONDS
-        while True:
-            try:
-                parser = Parser()
-                async with self._client.everything() as response:
-                    async for chunk in response.aiter_text():
-                        for message in parser.feed(chunk):
-                            self._take(message)
-                            wait = _FIRST_WAIT_SECONDS
-                            changed()
-            except errors.TooManyRequests as busy:
-                wait = max(wait, busy.retry_after_seconds)
-            except (errors.Unreachable, errors.ServerFailed):
-                pass
-            await asyncio.sleep(wait * random.uniform(0.8, 1.2))  # noqa: S311  spreads clients, guards nothing
-            wait = min(wait * 2, _LONGEST_WAIT_SECONDS)
-
-    def _take(self, message: ServerSentEvent) -> None:
-        match message.event:
-            case "snapshot":
-                everything = msgspec.json.decode(message.data, type=wire.Snapshot)
-                self.jobs = {job.id: job for job in everything.jobs}
-                self.clusters = {cluster.id: cluster for cluster in everything.clusters}
-            case "job":
-                job = msgspec.json.decode(message.data, type=wire.JobNews)
-                self.jobs[job.id] = job
-            case "cluster":
-                cluster = msgspec.json.decode(message.data, type=wire.ClusterNews)
-                self.clusters[cluster.id] = cluster
 
 
 def _unreadable(sequence: int) -> wire.Event:

@@ -11,7 +11,8 @@ from tests.contract.test_events import begun
 from tests.integration.conftest import database_url, server_home, template  # noqa: F401
 from tests.tui.test_against_the_api import server  # noqa: F401
 from tui.client import Client
-from tui.stream import Dashboard, EventStream, History
+from tui.live import Live
+from tui.stream import EventStream, History
 
 
 async def test_a_job_is_read_from_its_end_and_followed_from_there(server: harness.Api):  # noqa: F811
@@ -56,23 +57,25 @@ async def test_a_filtered_history_has_only_what_fits(server: harness.Api):  # no
     assert history.last_sequence == 7
 
 
-async def test_a_dashboard_is_always_current(server: harness.Api):  # noqa: F811
+async def test_live_news_are_always_current(server: harness.Api):  # noqa: F811
     _, run, path = await begun(server)
     client = Client(server.url)
     await client.sign_in(harness.ADMIN, harness.PASSWORD)
-    dashboard, change = Dashboard(client), asyncio.Event()
-    watching = asyncio.create_task(dashboard.run(change.set))
+    change = asyncio.Event()
+    live = Live(client, lambda _: change.set(), change.set)
+    watching = asyncio.create_task(live.run())
     job_id = path.split("/")[-2]
 
     async with asyncio.timeout(30):
         for status in ("running", "success"):
-            while job_id not in dashboard.jobs or dashboard.jobs[job_id].status != status:
+            while job_id not in live.state.jobs or live.state.jobs[job_id].status != status:
                 await change.wait()
                 change.clear()
             if status == "running":
                 await run.finish(JobStatus.SUCCESS)
+    assert live.state.is_live
     watching.cancel()
     await asyncio.gather(watching, return_exceptions=True)
     await client.close()
 
-    assert [cluster.name for cluster in dashboard.clusters.values()] == ["yard-1"]
+    assert [cluster.name for cluster in live.state.clusters.values()] == ["yard-1"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 
+from tui import errors
 from tui.session import Session
 
-_STREAM_TIMEOUT = httpx.Timeout(15.0, connect=5.0, read=60.0)  # the server sends keep-alives well within
+_STREAM_TIMEOUT = httpx.Timeout(15.0, connect=5.0, read=45.0)  # the server pings every 15 to 20 s
 
 
 class StreamCalls(Session):
@@ -39,3 +40,8 @@ class StreamCalls(Session):
         )
         async with self._stream(request) as response:
             yield response
+
+    async def ping(self) -> None:
+        """Measures how long an answer takes; an unreachable server is told elsewhere."""
+        with suppress(errors.ApiError):
+            await self._send(self._http.build_request("GET", "/health"))

@@ -38,6 +38,7 @@ _CONDITION_COLUMNS = (
 class ClusterScreen(ResourceScreen):
     """Three tables: nodes, conditions, jobs. Enter on a job opens it."""
 
+    LISTENS_TO: ClassVar[frozenset[str]] = frozenset({"jobs", "clusters"})
     REFRESH_SECONDS: ClassVar[float] = 20.0  # three requests each time
 
     BINDINGS: ClassVar[list[BindingType]] = [

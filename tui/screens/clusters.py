@@ -16,6 +16,7 @@ from tui.widgets.row_table import Column, Row
 class ClustersScreen(ListScreen[wire.ClusterItem]):
     """One line per cluster; enter opens it."""
 
+    LISTENS_TO: ClassVar[frozenset[str]] = frozenset({"clusters"})
     HEADING: ClassVar[str] = "clusters"
     COLUMNS: ClassVar = (
         Column("name", "NAME", 24),

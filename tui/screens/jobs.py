@@ -44,6 +44,7 @@ JOB_COLUMNS = (
 class JobsScreen(ListScreen[wire.Job]):
     """One line per job; enter opens it."""
 
+    LISTENS_TO: ClassVar[frozenset[str]] = frozenset({"jobs"})
     HEADING: ClassVar[str] = "jobs"
     COLUMNS: ClassVar = JOB_COLUMNS
     EMPTY: ClassVar[str] = "No jobs yet. Open a cluster (:clusters) and press p to provision it."

@@ -22,12 +22,15 @@ from tui.widgets.row_table import RowTable
 from tui.widgets.title_bar import TitleBar
 
 SLOW_SECONDS = 2.0  # so long a wait is explained
+TOLD_SECONDS = 60.0  # between two askings while the server tells what changes
 
 
 class ResourceScreen(SubjectScreen):
     """Title, breadcrumbs, a body, the filter line and the keys. Subclasses fetch data and draw it."""
 
     REFRESH_SECONDS: ClassVar[float] = 10.0  # the API counts requests per hour; see its rate limits
+    #: What the live stream tells of that changes this screen: "jobs", "clusters".
+    LISTENS_TO: ClassVar[frozenset[str]] = frozenset()
 
     #: Action -> the least role that may do it; it is offered to nobody else.
     LEAST: ClassVar[Mapping[str, str]] = {}
@@ -44,6 +47,9 @@ class ResourceScreen(SubjectScreen):
         self._timer: Timer | None = None
         self._quiet_until = 0.0
         self._loaded_once = False
+        self._asked_at = 0.0
+        self._loading = False
+        self._again = False  # something changed while the screen was loading
 
     def compose(self) -> ComposeResult:
         """The frame; `body` fills it."""
@@ -71,7 +77,7 @@ class ResourceScreen(SubjectScreen):
         """Starts refreshing; the first resume event does the first load."""
         self.crumbs("◐ reading …")
         self.set_timer(SLOW_SECONDS, self._say_slow)
-        self._timer = self.set_interval(self.REFRESH_SECONDS, self.load, pause=True)
+        self._timer = self.set_interval(self.REFRESH_SECONDS, self._poll, pause=True)
 
     def on_screen_resume(self) -> None:
         """Seen again: fresh at once."""
@@ -89,6 +95,27 @@ class ResourceScreen(SubjectScreen):
         if not self._loaded_once:
             self.crumbs(f"◐ waiting for an answer of {self.client.url} …")
 
+    def _poll(self) -> None:
+        """Time has passed. Where the server tells what changes, that is no reason to ask soon."""
+        told = bool(self.LISTENS_TO) and self.client.live.is_live
+        if not told or time.monotonic() - self._asked_at >= TOLD_SECONDS:
+            self.load()
+
+    @on(messages.News)
+    def _news(self, message: messages.News) -> None:
+        self.news(message)
+
+    def news(self, news: messages.News) -> None:
+        """The server told of changes: reads again what they touch, once what is being read has come."""
+        told = {"jobs"} if news.jobs else set[str]()
+        told |= {"clusters"} if news.clusters else set()
+        if not news.everything and not told & self.LISTENS_TO:
+            return
+        if self._loading:
+            self._again = True  # not exclusive: steady news would never let a slow answer arrive
+        else:
+            self.load()
+
     def load(self) -> None:
         """Fetches unless the server asked for quiet."""
         if time.monotonic() >= self._quiet_until:
@@ -96,9 +123,11 @@ class ResourceScreen(SubjectScreen):
 
     @work(exclusive=True, group="load")
     async def _load(self) -> None:
+        self._loading, self._again, self._asked_at = True, False, time.monotonic()
         try:
             await self.fetch()
         except errors.SessionEnded as ended:
+            self._loading = False
             self.app.post_message(messages.SignInNeeded(str(ended)))
         except errors.TooManyRequests as busy:
             self._quiet_until = time.monotonic() + busy.retry_after_seconds
@@ -113,12 +142,19 @@ class ResourceScreen(SubjectScreen):
         self._loaded_once = True
         self.query_one(TitleBar).fresh()
         self.draw()
+        self._settled()
 
     @on(messages.LoadFailed)
     def _load_failed(self, message: messages.LoadFailed) -> None:
         self._loaded_once = True  # the line says what is wrong instead of what it waits for
         self.query_one(TitleBar).stale()
         self.crumbs(f"▲ {message.reason}")
+        self._settled()
+
+    def _settled(self) -> None:
+        self._loading = False
+        if self._again and self.is_current:
+            self.load()
 
     # --- saying things ---
 

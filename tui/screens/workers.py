@@ -41,6 +41,7 @@ def worker_row(worker: wire.Worker) -> Row:
 class WorkersScreen(ListScreen[wire.Worker]):
     """One line per worker; D drains it, u resumes it."""
 
+    LISTENS_TO: ClassVar[frozenset[str]] = frozenset({"jobs"})
     HEADING: ClassVar[str] = "workers"
     COLUMNS: ClassVar = (
         Column("name", "WORKER", 20),

@@ -2,41 +2,87 @@
 
 from __future__ import annotations
 
-from rich.table import Table
+from rich.cells import cell_len, set_cell_size
 from rich.text import Text
-from textual.reactive import reactive
 from textual.widgets import Static
 
 from tui import text
 from tui.client import Client
+from tui.live_state import Connection
+
+_LOOK_SECONDS = 1.0
+_NARROW = 100
 
 
 class TitleBar(Static):
-    """Server on the left, user in the middle, connection on the right."""
-
-    connection: reactive[str] = reactive("◐ connecting")
+    """Profile and server on the left, user in the middle, connection on the right, which is never cut."""
 
     def __init__(self, client: Client) -> None:
         super().__init__(id="title-bar", markup=False)
         self._client = client
+        self._stale_since = ""
+        self._loaded = False
+        self._shown: tuple[object, ...] = ()
 
-    def render(self) -> Table:
-        """One line that folds its middle first."""
-        user = self._client.user
-        who = f"{user.email} · {user.role}" if user else "not signed in"
-        line = Table.grid(expand=True, padding=(0, 1))
-        for justify in ("left", "center", "right"):
-            line.add_column(justify=justify, no_wrap=True, overflow="ellipsis")
-        line.add_row(
-            Text(f" keelyard  {self._client.url}"), text.plain(who), Text(f"{self.connection} ", no_wrap=True)
-        )
-        return line
+    def on_mount(self) -> None:
+        """Seconds count while something is wrong."""
+        self.set_interval(_LOOK_SECONDS, self.look)
+
+    @property
+    def connection(self) -> str:
+        """The sign and the words on the right."""
+        live = self._client.live
+        if live.connection is Connection.LOST:
+            return live.words()
+        if self._stale_since:
+            return f"▲ stale since {self._stale_since}"
+        if live.is_live or not self._loaded:
+            return live.words() or "◐ connecting"
+        return "● connected"
+
+    def render(self) -> Text:
+        """One line; what does not fit is cut on the left of the connection."""
+        right = f" {self.connection} "
+        room = max(0, self.size.width - cell_len(right))
+        left, who = self._left(), self._who()
+        gap = room - cell_len(left) - cell_len(who)
+        if gap < 2:  # the server is cut first, then the user
+            who = _cut(who, max(0, room - min(cell_len(left), 24) - 2))
+            left = _cut(left, room - cell_len(who) - 2)
+            gap = max(0, room - cell_len(left) - cell_len(who))
+        before = gap // 2
+        return Text(f"{left}{' ' * before}{who}{' ' * (gap - before)}{right}", no_wrap=True, end="")
+
+    def look(self) -> None:
+        """Draws again if the words have changed."""
+        words = (self.connection, self._left(), self._who())
+        if words != self._shown and self.is_on_screen:
+            self._shown = words
+            self.refresh()
 
     def fresh(self) -> None:
         """What is shown came from the server just now."""
-        self.connection = "● connected"
+        self._loaded = True
+        self._stale_since = ""
+        self.look()
 
     def stale(self) -> None:
         """What is shown is as old as the last answer; keeps the first time it went stale."""
-        if not self.connection.startswith("▲"):
-            self.connection = f"▲ stale since {text.clock(text.now())}"
+        self._loaded = True
+        self._stale_since = self._stale_since or text.clock(text.now())
+        self.look()
+
+    def _left(self) -> str:
+        name = f"{self._client.profile} · " if self._client.profile else ""
+        return f" keelyard  {name}{text.one_line(self._client.url)}"
+
+    def _who(self) -> str:
+        user = self._client.user
+        who = f"{text.one_line(user.email)} · {user.role}" if user else "not signed in"
+        return f"▲ read-only · {who}" if self._client.read_only else who
+
+
+def _cut(words: str, width: int) -> str:
+    if cell_len(words) <= width:
+        return words
+    return f"{set_cell_size(words, width - 1)}…" if width > 1 else ""
