@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -16,7 +16,15 @@ from engine.services import idempotency
 JSON = "application/json"
 
 PageNumber = Annotated[int, QueryParameter(ge=1, le=1_000_000, description="Page number, from 1")]
+Search = Annotated[
+    str | None, QueryParameter(min_length=1, max_length=200, description="Part of what a list shows")
+]
 PageSize = Annotated[int, QueryParameter(ge=1, le=100, description="Items per page")]
+
+
+def either_way(names: Sequence[str]) -> str:
+    """The pattern of a `sort` parameter: one of the names, with "-" before it from the last on."""
+    return f"^({'|'.join([*names, *(f'-{name}' for name in names)])})$"
 
 
 class Answer(msgspec.Struct, frozen=True):

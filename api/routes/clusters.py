@@ -12,9 +12,9 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from api import decoding, guards, replies, state
 from api.decoding import Body
-from api.replies import PageNumber, PageSize
+from api.replies import PageNumber, PageSize, Search
 from api.schemas import clusters as wire
-from api.schemas.common import Accepted, Page
+from api.schemas.common import Accepted, Page, TenantName
 from engine.domain.conditions import seen_at
 from engine.domain.errors import FieldProblem, InvalidSpec
 from engine.domain.permissions import Permission
@@ -26,7 +26,7 @@ from engine.domain.specs import (
     SshSecrets,
     Topology,
 )
-from engine.domain.statuses import ClusterStatus, JobType
+from engine.domain.statuses import ClusterStatus, JobStatus, JobType, NodeStatus
 from engine.domain.templates import Filled, Layer, PartialComponents, PartialHardening, PartialTopology
 from engine.services import clusters, nodes, ssh_check, templates
 
@@ -35,6 +35,23 @@ _StatusFilter = Annotated[
     QueryParameter(
         pattern=f"^({'|'.join(ClusterStatus)}|{clusters.ALL})$",
         description="pending, provisioning, running, failed, deleted or all",
+    ),
+]
+
+_Sort = Annotated[
+    str | None,
+    QueryParameter(
+        pattern=replies.either_way(clusters.SORTS), description="Instead of newest first; - before: downwards"
+    ),
+]
+_NodeStatus = Annotated[
+    str | None,
+    QueryParameter(pattern=f"^({'|'.join(NodeStatus)})$", description=", ".join(NodeStatus)),
+]
+_NodeSort = Annotated[
+    str | None,
+    QueryParameter(
+        pattern=replies.either_way(nodes.SORTS), description="Instead of as named; - before: downwards"
     ),
 ]
 
@@ -70,10 +87,20 @@ async def list_clusters(
     page: PageNumber = 1,
     page_size: PageSize = 20,
     status_filter: _StatusFilter = None,
+    search: Search = None,
+    sort: _Sort = None,
 ) -> Response[Page[wire.ClusterItem]]:
-    """Newest first. Deleted clusters are listed under `deleted` and `all` only."""
+    """Newest first. Deleted clusters are listed under `deleted` and `all` only.
+
+    `search` looks for a part of the name or description.
+    """
     found, total = await clusters.page(
-        guards.principal(request), status_filter, page=page, page_size=page_size
+        guards.principal(request),
+        status_filter,
+        search=search,
+        sort=sort,
+        page=page,
+        page_size=page_size,
     )
     data = [
         wire.ClusterItem(
@@ -86,6 +113,8 @@ async def list_clusters(
             components=_components(item.components),
             created_at=item.created_at,
             updated_at=item.updated_at,
+            tenant=_tenant(item),
+            last_job=_last_job(item),
         )
         for item in found
     ]
@@ -101,6 +130,7 @@ async def get_cluster(request: guards.AnyRequest, cluster_id: FromPath[str]) -> 
     """A cluster by id or name; by id also when it is deleted."""
     found = await clusters.get(guards.principal(request), cluster_id)
     now = datetime.now(UTC)
+    around = await clusters.around(found)
     return wire.Cluster(
         id=str(found.id),
         name=found.name,
@@ -112,6 +142,8 @@ async def get_cluster(request: guards.AnyRequest, cluster_id: FromPath[str]) -> 
         created_at=found.created_at,
         updated_at=found.updated_at,
         conditions=[seen_at(condition, now) for condition in found.conditions],
+        tenant=_tenant(around),
+        last_job=_last_job(around),
     )
 
 
@@ -209,10 +241,24 @@ async def kubeconfig(request: guards.AnyRequest, cluster_id: FromPath[str]) -> R
     guards=[guards.requires(Permission.CLUSTER_READ), guards.known_query],
 )
 async def list_nodes(
-    request: guards.AnyRequest, cluster_id: FromPath[str], page: PageNumber = 1, page_size: PageSize = 20
+    request: guards.AnyRequest,
+    cluster_id: FromPath[str],
+    page: PageNumber = 1,
+    page_size: PageSize = 20,
+    status_filter: _NodeStatus = None,
+    search: Search = None,
+    sort: _NodeSort = None,
 ) -> Response[Page[wire.Node]]:
-    """In the order in which they were named."""
-    found, total = await nodes.page(guards.principal(request), cluster_id, page=page, page_size=page_size)
+    """In the order in which they were named. `search` looks for a part of the name or address."""
+    found, total = await nodes.page(
+        guards.principal(request),
+        cluster_id,
+        status=NodeStatus(status_filter) if status_filter else None,
+        search=search,
+        sort=sort,
+        page=page,
+        page_size=page_size,
+    )
     data = [
         wire.Node(
             id=str(node.id),
@@ -302,6 +348,18 @@ def _created(made: clusters.Created) -> wire.Created:
 
 def _created_job(job: clusters.Job) -> wire.CreatedJob:
     return wire.CreatedJob(id=str(job.id), type=job.type, status=job.status, created_at=job.created_at)
+
+
+def _tenant(of: clusters.Around) -> TenantName:
+    return TenantName(id=str(of.tenant.id), slug=of.tenant.slug, name=of.tenant.name)
+
+
+def _last_job(of: clusters.Around) -> wire.LastJob | None:
+    job = of.last_job
+    if job is None:
+        return None
+    shown = JobStatus.FAILED if job.status is JobStatus.INTERRUPTED else job.status
+    return wire.LastJob(id=str(job.id), type=job.type, status=shown, created_at=job.created_at)
 
 
 def _topology(topology: Topology) -> wire.Topology:

@@ -14,8 +14,9 @@ from litestar.response import Stream
 
 from api import decoding, guards, replies, state, streams
 from api.replies import PageNumber, PageSize
+from api.replies import Search as _Words
 from api.schemas import jobs as wire
-from api.schemas.common import Accepted, Page
+from api.schemas.common import Accepted, Page, TenantName
 from engine.domain.errors import FieldProblem, InvalidSpec
 from engine.domain.events import EventKind
 from engine.domain.permissions import Permission
@@ -29,6 +30,12 @@ _StatusFilter = Annotated[
     str | None, QueryParameter(pattern=f"^({'|'.join(_SHOWN_STATUSES)})$", description="Job status")
 ]
 _TypeFilter = Annotated[str | None, QueryParameter(name="type", pattern=f"^({'|'.join(JobType)})$")]
+_Sort = Annotated[
+    str | None,
+    QueryParameter(
+        pattern=replies.either_way(jobs.SORTS), description="Instead of newest first; - before: downwards"
+    ),
+]
 _After = Annotated[int | None, QueryParameter(ge=0, le=2**62, description="Events above this sequence")]
 _Before = Annotated[
     int | None, QueryParameter(ge=1, le=2**62, description="The events just below this sequence")
@@ -56,13 +63,17 @@ async def list_jobs(
     status_filter: _StatusFilter = None,
     cluster_id: FromQuery[str | None] = None,
     job_type: _TypeFilter = None,
+    search: _Words = None,
+    sort: _Sort = None,
 ) -> Response[Page[wire.Job]]:
-    """Newest first."""
+    """Newest first. `search` looks for a part of the cluster's name or of who asked, or how an id begins."""
     found, total = await jobs.page(
         guards.principal(request),
         status=JobStatus(status_filter) if status_filter else None,
         cluster=cluster_id,
         job_type=JobType(job_type) if job_type else None,
+        search=search,
+        sort=sort,
         page=page,
         page_size=page_size,
     )
@@ -279,6 +290,7 @@ def _job(
         left_out=job.left_out or msgspec.UNSET,
         estimated_finish_at=estimate.finish_at if estimate else msgspec.UNSET,
         estimated_seconds_left=round(estimate.seconds_left) if estimate else msgspec.UNSET,
+        tenant=TenantName(id=str(job.tenant.id), slug=job.tenant.slug, name=job.tenant.name),
         estimate_basis=wire.EstimateBasis(expectation.basis, expectation.runs)
         if estimate and expectation
         else msgspec.UNSET,

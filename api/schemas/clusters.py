@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from api.schemas.common import Reply, Request
+from api.schemas.common import Reply, Request, TenantName
 from engine.domain.conditions import Condition
 from engine.domain.specs import AuthMethod
 from engine.domain.statuses import NodeRole, OsType
@@ -143,8 +143,17 @@ class Components(Reply):
     kubernetes_version: str
 
 
+class LastJob(Reply):
+    """The newest job of a cluster."""
+
+    id: str
+    type: str
+    status: str
+    created_at: datetime
+
+
 class ClusterItem(Reply):
-    """A cluster in a list."""
+    """A cluster in a list, with its tenant and its newest job."""
 
     id: str
     name: str
@@ -155,9 +164,11 @@ class ClusterItem(Reply):
     components: Components
     created_at: datetime
     updated_at: datetime
+    tenant: TenantName | msgspec.UnsetType = msgspec.UNSET
+    last_job: LastJob | None = None
 
 
-class Cluster(ClusterItem):
+class Cluster(ClusterItem, kw_only=True):
     """A cluster with what was last observed of it."""
 
     conditions: list[Condition]

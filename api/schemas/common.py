@@ -23,6 +23,14 @@ class Page[T](Reply):
     data: list[T]
 
 
+class TenantName(Reply):
+    """Whose a thing is."""
+
+    id: str
+    slug: str
+    name: str
+
+
 class FieldError(Reply):
     """One wrong field of a request."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from api.schemas.common import Accepted, Reply, Request
+from api.schemas.common import Accepted, Reply, Request, TenantName
 
 
 class RetryHosts(enum.StrEnum):
@@ -98,6 +98,7 @@ class Job(Reply):
     estimated_finish_at: datetime | msgspec.UnsetType = msgspec.UNSET
     estimated_seconds_left: int | msgspec.UnsetType = msgspec.UNSET
     estimate_basis: EstimateBasis | msgspec.UnsetType = msgspec.UNSET
+    tenant: TenantName | msgspec.UnsetType = msgspec.UNSET
 
 
 class JobHost(Reply):

@@ -38,6 +38,7 @@ from engine.store import (
 )
 
 Job = records.Job
+Around = cluster_views.Around
 
 #: Job types that `start` takes, and what it takes to start them.
 _STARTS = {
@@ -45,6 +46,7 @@ _STARTS = {
     JobType.PLAN: Permission.CLUSTER_PLAN,
     JobType.VERIFY: Permission.CLUSTER_VERIFY,
 }
+SORTS = tuple(cluster_views.ORDERS)
 ALL = "all"  # the status filter that includes deleted clusters
 
 
@@ -106,14 +108,33 @@ async def create(new: NewCluster, caller: Caller, cipher: Cipher) -> Created:
 
 
 async def page(
-    principal: Principal, status: ClusterStatus | str | None, *, page: int, page_size: int
+    principal: Principal,
+    status: ClusterStatus | str | None,
+    *,
+    search: str | None = None,
+    sort: str | None = None,
+    page: int,
+    page_size: int,
 ) -> tuple[list[cluster_views.Summary], int]:
-    """Clusters, newest first, and how many in all; deleted ones only under `deleted` and `all`."""
+    """Clusters, newest first or as sorted, and how many; deleted ones only under `deleted` and `all`."""
     permissions.require(principal, Permission.CLUSTER_READ)
     wanted = None if status in (None, ALL) else ClusterStatus(status)
     return await cluster_views.page(
-        wanted, deleted_too=status == ALL, offset=(page - 1) * page_size, limit=page_size
+        wanted,
+        deleted_too=status == ALL,
+        search=search,
+        sort=sort,
+        offset=(page - 1) * page_size,
+        limit=page_size,
     )
+
+
+async def around(cluster: records.Cluster) -> Around:
+    """Whose a cluster is, and its newest job."""
+    found = await cluster_views.around(cluster.id)
+    if found is None:
+        raise NotFound(f"There is no cluster {cluster.name!r}.")
+    return found
 
 
 async def get(principal: Principal, reference: str) -> records.Cluster:

@@ -20,6 +20,7 @@ from engine.store import database, job_views, jobs, records
 from engine.store.job_views import JobView, LimitedTo
 
 __all__ = [
+    "SORTS",
     "JobView",
     "LimitedTo",
     "Retried",
@@ -31,6 +32,9 @@ __all__ = [
     "parse_id",
     "retry",
 ]
+
+
+SORTS = tuple(job_views.ORDERS)
 
 
 class Retried(msgspec.Struct, frozen=True):
@@ -53,10 +57,12 @@ async def page(
     status: JobStatus | None = None,
     cluster: str | None = None,
     job_type: JobType | None = None,
+    search: str | None = None,
+    sort: str | None = None,
     page: int,
     page_size: int,
 ) -> tuple[list[JobView], int]:
-    """Jobs, newest first, and how many in all. Interrupted ones count as failed, as they are shown."""
+    """Jobs, newest first or as sorted, and how many. Interrupted ones count as failed, as they are shown."""
     permissions.require(principal, Permission.JOB_READ)
     found = await clusters.find(cluster) if cluster else None
     statuses = [JobStatus.FAILED, JobStatus.INTERRUPTED] if status is JobStatus.FAILED else [status]
@@ -64,6 +70,8 @@ async def page(
         cluster_id=found.id if found else None,
         statuses=[wanted for wanted in statuses if wanted] or None,
         job_type=job_type,
+        search=search,
+        sort=sort,
         offset=(page - 1) * page_size,
         limit=page_size,
     )

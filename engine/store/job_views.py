@@ -10,6 +10,7 @@ import msgspec
 from engine.domain.estimates import Expectation
 from engine.domain.statuses import JobStatus, JobType, PhaseStatus
 from engine.store import database, rows
+from engine.store.cluster_views import TENANT, TenantName
 
 
 class PhaseView(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,7 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     id: uuid.UUID
     cluster_id: uuid.UUID
     cluster_name: str
+    tenant: TenantName
     type: JobType
     status: JobStatus
     reason: str | None
@@ -63,8 +65,19 @@ class JobView(msgspec.Struct, frozen=True, kw_only=True):
     hosts: HostCounts
 
 
-_SELECT = """
-    SELECT job.id, job.cluster_id, cluster.name AS cluster_name, job.type, job.status, job.reason,
+#: What a list can be sorted by.
+ORDERS = {
+    "type": "job.type",
+    "cluster": "cluster.name",
+    "status": "job.status",
+    "created_by": "job.requested_by_email",
+    "created_at": "job.created_at",
+    "started_at": "job.started_at",
+    "finished_at": "job.finished_at",
+    "duration": "coalesce(job.finished_at, now()) - job.started_at",
+}
+_SELECT = f"""
+    SELECT job.id, job.cluster_id, cluster.name AS cluster_name, {TENANT}, job.type, job.status, job.reason,
         job.message, job.retry_of, job.retry_hosts, job.left_out, job.schedule_id, job.worker,
         job.expectation, job.requested_by_email, job.created_at, job.started_at, job.finished_at,
         job.last_sequence, coalesce((
@@ -77,7 +90,7 @@ _SELECT = """
                 'unreachable', count(*) FILTER (WHERE lost = 'unreachable'),
                 'changed', count(*) FILTER (WHERE lost IS NULL AND changed > 0))
             FROM job_host WHERE job_host.job_id = job.id) AS hosts
-    FROM job JOIN cluster ON cluster.id = job.cluster_id"""
+    FROM job JOIN cluster ON cluster.id = job.cluster_id JOIN tenant ON tenant.id = job.tenant_id"""
 
 
 class Progress(msgspec.Struct, frozen=True):
@@ -108,21 +121,33 @@ async def page(
     cluster_id: uuid.UUID | None,
     statuses: list[JobStatus] | None,
     job_type: JobType | None,
+    search: str | None = None,
+    sort: str | None = None,
     offset: int,
     limit: int,
 ) -> tuple[list[JobView], int]:
-    """Jobs, newest first, and how many in all."""
+    """Jobs, newest first or as sorted, and how many in all.
+
+    `search` is part of a cluster's name or of who asked, or how an id begins; `sort` one of ORDERS, with "-"
+    before it from the last on.
+    """
     chosen = rows.Filter()
     chosen.add("job.cluster_id = {}", cluster_id)
     chosen.add("job.status = ANY({}::text[])", statuses and [status.value for status in statuses])
     chosen.add("job.type = {}", job_type)
+    if (needle := rows.needle(search)) is not None:
+        chosen.add("position({} in lower(cluster.name || ' ' || job.requested_by_email)) > 0", needle)
+        either = chosen.conditions.pop()
+        chosen.always(f"({either} OR starts_with(job.id::text, ${len(chosen.values)}))")
     place = len(chosen.values)
-    order = "ORDER BY job.created_at DESC, job.id DESC"
+    newest = "job.created_at DESC, job.id DESC"
+    order = f"ORDER BY {rows.order_by(sort, ORDERS, default=newest, last=newest)}"
+    source = "job JOIN cluster ON cluster.id = job.cluster_id" if sort or needle else "job"
     # The page is chosen first: phases and hosts of the jobs before it are not looked at.
-    ids = f"SELECT job.id FROM job{chosen.where} {order} OFFSET ${place + 1} LIMIT ${place + 2}"
+    ids = f"SELECT job.id FROM {source}{chosen.where} {order} OFFSET ${place + 1} LIMIT ${place + 2}"
     sql = f"{_SELECT} WHERE job.id IN ({ids}) {order}"
     found = await rows.many(JobView, sql, *chosen.values, offset, limit)
     if found and not offset and len(found) < limit:
         return found, len(found)
-    counted = await database.fetch_one(f"SELECT count(*) AS n FROM job{chosen.where}", *chosen.values)
+    counted = await database.fetch_one(f"SELECT count(*) AS n FROM {source}{chosen.where}", *chosen.values)
     return found, counted["n"] if counted else 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -81,6 +81,20 @@ class Filter:
     def where(self) -> str:
         """The WHERE clause, empty for no condition."""
         return " WHERE " + " AND ".join(self.conditions) if self.conditions else ""
+
+
+def needle(search: str | None) -> str | None:
+    """What is looked for, as `lower(column)` has it."""
+    return None if search is None else search.replace("\0", "").lower()
+
+
+def order_by(asked: str | None, columns: Mapping[str, str], *, default: str, last: str) -> str:
+    """The order asked for as "name" or "-name", with `last` to decide between equal ones."""
+    name = (asked or "").removeprefix("-")
+    if name not in columns:
+        return default
+    direction = " DESC" if asked is not None and asked.startswith("-") else ""
+    return f"{columns[name]}{direction} NULLS LAST, {last}"
 
 
 async def page[Record: msgspec.Struct](

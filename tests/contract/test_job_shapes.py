@@ -22,6 +22,7 @@ JOB = {
     "progress",
     "phases",
     "hosts",
+    "tenant",
 }
 
 

@@ -160,7 +160,8 @@ async def test_a_refused_secret_is_not_repeated(api: Api) -> None:
         (
             "status=failed",
             "status",
-            "is not a known query parameter; there are: cluster_id, page, page_size, status_filter, type",
+            "is not a known query parameter; there are: "
+            "cluster_id, page, page_size, search, sort, status_filter, type",
         ),
     ],
 )

@@ -21,6 +21,8 @@ CLUSTER = {
     "components",
     "created_at",
     "updated_at",
+    "tenant",
+    "last_job",
 }
 NODE = {
     "id",

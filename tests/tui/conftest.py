@@ -6,16 +6,26 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import argon2
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Static
 
+from engine.services import passwords
 from tests.standins.provisioner_api import PASSWORD, ProvisionerApi
 from tests.standins.provisioner_bodies import EMAIL
 from tui.app import Terminal
 from tui.client import Client
 
 PATIENCE_SECONDS = 20.0
+
+
+@pytest.fixture(autouse=True)
+def _quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2id with the smallest parameters: the real API logs in for every test."""
+    small = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", small)
+    monkeypatch.setattr(passwords, "_decoy", "")
 
 
 async def until(pilot: Pilot[None], met: Callable[[], object], what: str) -> None:
