@@ -188,14 +188,12 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def serving(used: Settings) -> AsyncIterator[Api]:
-    """A server for as long as the block lasts.
+async def serving(used: Settings, port: int = 0) -> AsyncIterator[Api]:
+    """A server for as long as the block lasts, on this port or on a free one.
 
     It lives in a task of its own: a lifespan ends in the task in which it began, and fixtures end elsewhere.
     """
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = port or _free_port()
     stopping = asyncio.Event()
     application = app.create_app(used)
     task = asyncio.create_task(_serve(application, port, stopping))
@@ -209,6 +207,13 @@ async def serving(used: Settings) -> AsyncIterator[Api]:
         await api.close()
         stopping.set()
         await task
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
 
 
 async def _serve(application: Litestar, port: int, stopping: asyncio.Event) -> None:

@@ -12,6 +12,10 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from engine.services import passwords
+from tests.contract import harness
+
+# One database server for all of these tests; every test has a database of its own on it.
+from tests.integration.conftest import database_url, server_home, template  # noqa: F401
 from tests.standins.provisioner_api import PASSWORD, ProvisionerApi
 from tests.standins.provisioner_bodies import EMAIL
 from tui.app import Terminal
@@ -53,6 +57,13 @@ async def sees(pilot: Pilot[None], words: str) -> None:
 def crumbs(pilot: Pilot[None]) -> str:
     """The second line of the screen on top."""
     return str(pilot.app.screen.query_one("#crumbs", Static).render())
+
+
+@pytest.fixture
+async def server(database_url: str) -> AsyncIterator[harness.Api]:  # noqa: F811
+    """A running server with an administrator."""
+    async with harness.serving(harness.settings(database_url)) as running:
+        yield running
 
 
 @pytest.fixture

@@ -5,24 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
 from textual.pilot import Pilot
 
 from engine.domain.events import EventKind
 from engine.domain.statuses import JobStatus
 from tests.contract import harness
-from tests.integration.conftest import database_url, server_home, template  # noqa: F401
 from tests.tui.conftest import screen_text, sees, until
 from tui.app import Terminal
 from tui.client import Client
 from tui.screens.job import JobScreen
-
-
-@pytest.fixture
-async def server(database_url: str) -> AsyncIterator[harness.Api]:  # noqa: F811
-    """A running server with an administrator."""
-    async with harness.serving(harness.settings(database_url)) as running:
-        yield running
 
 
 @asynccontextmanager

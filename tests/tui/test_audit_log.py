@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 from textual.widgets import Input
 
 from tests.contract import harness
-from tests.integration.conftest import database_url, server_home, template  # noqa: F401
 from tests.tui.conftest import screen_text, sees, until
 from tests.tui.test_against_the_api import signed_in
 from tui.screens.audit_log import parse
-
-
-@pytest.fixture
-async def server(database_url: str) -> AsyncIterator[harness.Api]:  # noqa: F811
-    async with harness.serving(harness.settings(database_url)) as running:
-        yield running
 
 
 async def test_entries_are_listed_narrowed_by_the_server_and_shown_in_full(server: harness.Api):

@@ -8,14 +8,12 @@ from engine.domain.events import EventKind
 from engine.domain.statuses import JobStatus
 from tests.contract import harness
 from tests.contract.test_events import begun
-from tests.integration.conftest import database_url, server_home, template  # noqa: F401
-from tests.tui.test_against_the_api import server  # noqa: F401
 from tui.client import Client
 from tui.live import Live
 from tui.stream import EventStream, History
 
 
-async def test_a_job_is_read_from_its_end_and_followed_from_there(server: harness.Api):  # noqa: F811
+async def test_a_job_is_read_from_its_end_and_followed_from_there(server: harness.Api):
     _, run, path = await begun(server)
     await run.tell_many(12)
     client = Client(server.url)
@@ -41,7 +39,7 @@ async def test_a_job_is_read_from_its_end_and_followed_from_there(server: harnes
     assert not history.expired
 
 
-async def test_a_filtered_history_has_only_what_fits(server: harness.Api):  # noqa: F811
+async def test_a_filtered_history_has_only_what_fits(server: harness.Api):
     _, run, path = await begun(server)
     await run.tell_many(6)
     await run.tell(run.event(EventKind.HOST_FAILED, host="worker-01", message="full disk"))
@@ -57,7 +55,7 @@ async def test_a_filtered_history_has_only_what_fits(server: harness.Api):  # no
     assert history.last_sequence == 7
 
 
-async def test_live_news_are_always_current(server: harness.Api):  # noqa: F811
+async def test_live_news_are_always_current(server: harness.Api):
     _, run, path = await begun(server)
     client = Client(server.url)
     await client.sign_in(harness.ADMIN, harness.PASSWORD)

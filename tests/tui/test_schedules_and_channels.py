@@ -12,14 +12,13 @@ from engine.services import notice_settings, schedule_firing
 from engine.services.notice_sending import Sender
 from engine.store import database
 from tests.contract import harness
-from tests.integration.conftest import database_url, server_home, template  # noqa: F401
 from tests.standins.receivers import HttpReceiver
 from tests.tui.conftest import sees, until
 from tests.tui.test_against_the_api import signed_in
 
 
 @pytest.fixture
-async def server(database_url: str) -> AsyncIterator[harness.Api]:  # noqa: F811
+async def server(database_url: str) -> AsyncIterator[harness.Api]:
     used = harness.settings(database_url, webhook_allowed_cidrs="127.0.0.0/8")
     async with harness.serving(used) as running:
         yield running

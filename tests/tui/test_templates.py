@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from tests.contract import harness
-from tests.integration.conftest import database_url, server_home, template  # noqa: F401
 from tests.tui.conftest import sees
-from tests.tui.test_against_the_api import create, server, signed_in  # noqa: F401
+from tests.tui.test_against_the_api import create, signed_in
 
 
-async def test_a_template_is_made_from_a_cluster_and_deleted(server: harness.Api):  # noqa: F811
+async def test_a_template_is_made_from_a_cluster_and_deleted(server: harness.Api):
     await create(server)
     async with signed_in(server) as pilot:
         await sees(pilot, "yard-1")
