@@ -17,6 +17,9 @@ from engine import lab as labs
 type LabMaker = Callable[..., AbstractContextManager[labs.Lab]]
 type Shell = Callable[..., str]
 
+#: For one test: several jobs of a minute or two each, on a machine that is busy with other things.
+MOST_SECONDS = 1200
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Every test here needs nodes, so needs root on Linux."""
@@ -24,6 +27,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "tests/nodes/" not in item.path.as_posix():
             continue
         item.add_marker(pytest.mark.nodes)
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(MOST_SECONDS))
         if sys.platform != "linux" or os.geteuid() != 0:
             item.add_marker(pytest.mark.skip(reason="lab nodes need root on Linux"))
 

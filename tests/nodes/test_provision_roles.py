@@ -13,7 +13,7 @@ import pytest
 from engine import lab
 from tests.nodes.roles_support import Yard, kill_before
 
-pytestmark = [pytest.mark.nodes, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.nodes
 
 NAME = f"roles{os.getpid() % 10000}"
 PHASES = ["preflight", "prepare", "containerd", "packages", "init", "join", "cni", "kubeconfig", "verify"]
