@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tui import text, wire
+from tui import wire
 
 _COUNTED = {
     "host_ok": "ok",
@@ -64,6 +64,15 @@ class JobProgress:
         """What lost the first of the hosts that are lost; empty while none is."""
         lost = [counts for counts in self.hosts.values() if counts.lost]
         return min(lost, key=lambda counts: counts.sequence).failure if lost else ""
+
+    def chosen(self, marked: list[str], most: int) -> list[str]:
+        """The hosts to look at more closely: those marked, then those lost, then the latest that reported."""
+        known = [host for host in marked if host in self.hosts]
+        others = sorted(
+            (host for host in self.hosts if host not in known),
+            key=lambda host: (not self.hosts[host].lost, -self.hosts[host].sequence),
+        )
+        return [*known, *others][:most]
 
     def read(self, job: wire.Job) -> None:
         """Takes the server's word about phases, which knows those that have not begun and those skipped."""
@@ -159,36 +168,3 @@ def _counts(host: wire.JobHost) -> HostCounts:
         failure=_failure(host.host, host.status, host.failed_task, host.failure) if lost else "",
         sequence=host.last_sequence,
     )
-
-
-_WORDS = {
-    "host_ok": "ok",
-    "host_changed": "changed",
-    "host_skipped": "skipped",
-    "host_failed": "✗ FAILED",
-    "host_unreachable": "✗ UNREACHABLE",
-}
-
-
-def log_line(event: wire.Event) -> str:
-    """The event as one line of the log; empty for those that say nothing to a reader."""
-    at = text.clock(event.created_at)
-    message = text.one_line(event.message)
-    match event.kind:
-        case "phase_started":
-            return f"{at} ── {text.one_line(event.phase or '')} {'─' * 12}"
-        case "phase_finished":
-            return f"{at} ── {text.one_line(event.phase or '')}: {event.data.get('status', 'finished')}"
-        case "job_started":
-            return f"{at} job started"
-        case "job_finished":
-            reason = text.one_line(str(event.data.get("reason") or message))
-            return f"{at} job finished: {event.data.get('status', '')} {reason}".rstrip()
-        case "task_started" | "recap":
-            return ""
-        case kind if kind in _WORDS:
-            host = text.one_line(event.host or "")
-            task = text.one_line(event.task or "")
-            return f"{at} {host:<14} {_WORDS[kind]:<9} {task}  {message}".rstrip()
-        case _:
-            return f"{at} {message}".rstrip()

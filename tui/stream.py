@@ -79,19 +79,22 @@ class Parser:
 class History:
     """A job's events read from their end upwards: `open` once, then `earlier` as long as `at_start` is false.
 
-    Filters are those of the API: phase, host, kind, status, search.
+    With `before`, a sequence, it begins there with `earlier`. Filters are those of the API: phase, host,
+    kind, status, search.
     """
 
     PAGE = 500
 
-    def __init__(self, client: Client, job_id: str, **filters: str | None) -> None:
-        self.at_start = True
+    def __init__(
+        self, client: Client, job_id: str, *, before: int | None = None, **filters: str | None
+    ) -> None:
+        self.at_start = before is None
         self.expired = False  # the server does not keep the job's first events any more
         self.last_sequence = 0  # where an EventStream goes on without a gap
         self._client = client
         self._job_id = job_id
         self._filters = filters
-        self._before: int | None = None
+        self._before = before
 
     async def open(self) -> list[wire.Event]:
         """The last events, in order. Raises ApiError."""

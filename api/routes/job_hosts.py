@@ -8,7 +8,7 @@ from litestar import Response, Router, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
 from api import guards, replies
-from api.replies import PageNumber, PageSize
+from api.replies import PageNumber
 from api.schemas import jobs as wire
 from api.schemas.common import Page
 from engine.domain.errors import FieldProblem, InvalidSpec
@@ -17,6 +17,7 @@ from engine.domain.recaps import HostStatus
 from engine.services import job_hosts, jobs
 
 _READ = [guards.requires(Permission.JOB_READ), guards.known_query]
+_PageSize = Annotated[int, QueryParameter(ge=1, le=1000, description="Hosts per page")]
 _Statuses = Annotated[str | None, QueryParameter(description="Statuses of hosts, comma-separated")]
 _Order = Annotated[str, QueryParameter(pattern="^duration$", description="The one order there is")]
 
@@ -26,7 +27,7 @@ async def list_hosts(
     request: guards.AnyRequest,
     job_id: FromPath[str],
     page: PageNumber = 1,
-    page_size: PageSize = 100,
+    page_size: _PageSize = 100,
     status: _Statuses = None,
 ) -> Response[Page[wire.JobHost]]:
     """How the job stands on each node it works on, in the cluster's order; exact while it runs."""

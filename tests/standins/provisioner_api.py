@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from tests.standins import event_pages
 from tests.standins.provisioner_bodies import (
     CLUSTER_ID,
     CREATED,
@@ -175,8 +176,8 @@ class ProvisionerApi:
         match [request.method, *rest]:
             case ["GET"]:
                 return httpx.Response(200, json=self.jobs[job_id])
-            case ["GET", "events"] if "text/event-stream" not in request.headers["Accept"]:
-                return self._event_page(request)
+            case ["GET", "events" | "log" as what] if "text/event-stream" not in request.headers["Accept"]:
+                return event_pages.answer(what, self.events, request.url.params)
             case ["GET", "hosts"]:
                 return self._page(self.hosts)
             case ["GET", "tasks"]:
@@ -202,15 +203,6 @@ class ProvisionerApi:
                 body = {"message": "Queued", "cluster_id": CLUSTER_ID, "job_id": RETRY_ID}
                 return httpx.Response(202, json={**body, "hosts": [{"host": "w1", "because": "failed"}]})
         return problem(405, "Method not allowed.")
-
-    def _event_page(self, request: httpx.Request) -> httpx.Response:
-        """A page from the end, or before a sequence."""
-        limit = int(request.url.params["limit"])
-        end = int(request.url.params.get("before", len(self.events) + 1)) - 1
-        data = self.events[max(0, end - limit) : end]
-        earlier = data[0]["sequence"] if data and data[0]["sequence"] > 1 else None
-        body = {"data": data, "next": None, "previous": earlier, "events_expired": False}
-        return httpx.Response(200, json={**body, "last_sequence": len(self.events)})
 
     async def _stream(self, after: int) -> AsyncIterator[bytes]:
         yield b": hello\n\n"

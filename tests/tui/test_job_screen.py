@@ -10,11 +10,11 @@ from tests.tui.conftest import crumbs, open_job, screen_text, sees, terminal, un
 from tui import text
 from tui.screens.job import JobScreen
 from tui.widgets.event_log import EventLog
-from tui.widgets.row_table import RowTable
+from tui.widgets.host_grid import HostGrid
 
 
 def rows(pilot, table: str) -> list[list[str]]:
-    found = pilot.app.screen.query_one(f"#{table}", RowTable)
+    found = pilot.app.screen.query_one(f"#{table}", HostGrid)
     return [[cell.plain for cell in found.get_row_at(row)] for row in range(found.row_count)]
 
 
@@ -66,7 +66,7 @@ async def test_a_long_job_opens_at_its_end_and_goes_on_upwards(api: ProvisionerA
         await sees(pilot, "line 1200.")
         log = pilot.app.screen.query_one(EventLog)
         assert log.kept == 500
-        assert "earlier ones: scroll up" in screen_text(pilot)
+        assert "↑ more above" in screen_text(pilot)
 
         await pilot.press("home")
         await until(pilot, lambda: log.kept == 1000, "the page before")
@@ -75,7 +75,7 @@ async def test_a_long_job_opens_at_its_end_and_goes_on_upwards(api: ProvisionerA
         await until(pilot, lambda: log.kept == 1200, "the first page")
         await pilot.press("home")
         await sees(pilot, "line 1.")
-        assert "scroll up" not in screen_text(pilot)
+        assert "more above" not in screen_text(pilot)
 
         await pilot.press("f")
         await sees(pilot, "line 1200.")

@@ -13,7 +13,7 @@ from tests.standins.provisioner_bodies import CLUSTER_ID, EMAIL, JOB_ID, cluster
 from tests.tui.conftest import crumbs, open_job, screen_text, sees, terminal, until
 from tui.screens.job import JobScreen
 from tui.screens.login import LoginScreen
-from tui.widgets.event_log import EventLog
+from tui.widgets.host_grid import HostGrid
 from tui.widgets.row_table import RowTable
 
 
@@ -197,7 +197,7 @@ async def test_events_arrive_while_the_job_is_watched(api: ProvisionerApi):
         await api.add("host_ok", phase="preflight", host="w1", task="Check time", message="\x1b[31min step")
         await sees(pilot, "Install containerd [apt]")
         await sees(pilot, "in step")
-        hosts = pilot.app.screen.query_one("#hosts", RowTable)
+        hosts = pilot.app.screen.query_one("#hosts", HostGrid)
 
         assert [cell.plain for cell in hosts.get_row_at(0)[:5]] == ["w1", "◐ running", "2", "1", "0"]
         assert "events 3" in screen_text(pilot)
@@ -277,21 +277,6 @@ async def test_retry_opens_the_new_job(api: ProvisionerApi):
 
     assert api.count("POST", f"/jobs/{JOB_ID}/retry") == 1
     assert api.retried == "failed"
-
-
-async def test_the_log_is_bounded_and_can_be_narrowed(api: ProvisionerApi):
-    async with terminal(api) as pilot:
-        await open_job(pilot)
-        await sees(pilot, "● live")
-        for number in range(6_000):
-            await api.add("message", message=f"line {number}")
-        await sees(pilot, "line 5999")
-        event_log = pilot.app.screen.query_one(EventLog)
-        assert event_log.kept == 5_000
-        assert event_log.line_count == 5_000
-
-        await pilot.press("slash", *"line 4242", "enter")
-        await until(pilot, lambda: event_log.line_count == 1, "one line")
 
 
 async def test_leaving_revokes_the_session(api: ProvisionerApi):

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
+
+import httpx
 
 from tui import wire
 from tui.answers import decode
 from tui.calls import PAGE_SIZE
 from tui.session import Session
+
+HOSTS_PAGE = 1000
+_LOG_TIMEOUT = httpx.Timeout(15.0, connect=5.0, read=60.0)
 
 
 class JobCalls(Session):
@@ -39,13 +46,13 @@ class JobCalls(Session):
         )
         return decode(response, wire.Retried)
 
-    async def job_hosts(self, job_id: str, most: int = 500) -> list[wire.JobHost]:
+    async def job_hosts(self, job_id: str, most: int = 10_000) -> list[wire.JobHost]:
         """How a job stands on its nodes, in the cluster's order; at most so many."""
         found: list[wire.JobHost] = []
         number = 1
         while len(found) < most:
             page = await self._get(
-                f"/api/v1/jobs/{job_id}/hosts", wire.Page[wire.JobHost], page=number, page_size=PAGE_SIZE
+                f"/api/v1/jobs/{job_id}/hosts", wire.Page[wire.JobHost], page=number, page_size=HOSTS_PAGE
             )
             found += page.data
             number += 1
@@ -63,3 +70,12 @@ class JobCalls(Session):
         """
         query = {name: value for name, value in where.items() if value is not None}
         return await self._get(f"/api/v1/jobs/{job_id}/events", wire.EventPage, **query)
+
+    @asynccontextmanager
+    async def job_log(self, job_id: str) -> AsyncGenerator[AsyncIterator[bytes]]:
+        """The whole log as text, in pieces, so that it never has to fit into memory. Raises ApiError."""
+        request = self._http.build_request(
+            "GET", f"/api/v1/jobs/{job_id}/log", headers={"Accept": "text/plain"}, timeout=_LOG_TIMEOUT
+        )
+        async with self._stream(request) as response:
+            yield response.aiter_bytes()

@@ -2,98 +2,119 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import ClassVar
+import asyncio
+import time
+from dataclasses import replace
+from typing import ClassVar, override
 
 from rich.text import Text
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui import errors, messages, text, wire
+from tui import errors, job_words, messages, text
 from tui.client import Client
-from tui.progress import JobProgress, log_line
-from tui.screens.dialogs import Confirm
-from tui.screens.resource import ResourceScreen
-from tui.screens.slowest_tasks import SlowestTasks
-from tui.stream import EventStream, History, StreamState
+from tui.log_feed import LogFeed
+from tui.log_lines import SHOWN, LogFilter, LogLine, log_line
+from tui.progress import JobProgress
+from tui.screens.job_actions import JobActions
+from tui.screens.job_text import JobEventScreen, JobLogScreen
+from tui.screens.log_screen import LogSource
+from tui.stream import EventStream, StreamState
 from tui.widgets.event_log import EventLog
 from tui.widgets.filter_line import FilterLine
+from tui.widgets.host_grid import HostGrid
 from tui.widgets.row_table import Column, Row, RowTable
 
 DRAIN_SECONDS = 0.1
-FINAL = frozenset({"success", "failed", "cancelled", "interrupted"})
+_DRAIN_MOST = 250  # events between two looks at the clock
+_DRAIN_BUDGET_SECONDS = 0.03  # what one drain may take, so that keys stay answered in a flood
+_NARROW, _WIDE = 100, 240  # columns: below, panes fold into tabs; from there on, three hosts side by side
+_SIDES = ("side-1", "side-2", "side-3")
+_RETRY_SECONDS = 3.0
 
 _PHASE_COLUMNS = (Column("status", "PHASE", 11), Column("name", "", 16), Column("took", "TOOK", 6))
 _HOST_COLUMNS = (
     Column("host", "HOST", 12),
     Column("word", "", 9),
-    Column("ok", "OK", 3),
+    Column("ok", "OK", 4),
     Column("changed", "CHG", 3),
     Column("failed", "FAIL", 4),
     Column("took", "TOOK", 6),
     Column("task", "LATEST TASK", 40),
 )
-_FEW_LINES = 50  # fewer than this at the end of the log: read what is before it too
-_SIGNS = {
-    StreamState.CONNECTING: "◐ connecting",
-    StreamState.LIVE: "● live",
-    StreamState.RECONNECTING: "▲ reconnecting",
-    StreamState.ENDED: "○ complete",
-    StreamState.REFUSED: "✗ no live events",
-}
 
 
-class JobScreen(ResourceScreen):
+class JobScreen(JobActions):
     """Phases and hosts above, the event log below; a failure comes before all of them."""
 
     REFRESH_SECONDS: ClassVar[float] = 30.0  # events say when something changed; this is for what they miss
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("x", "cancel", "Cancel", id="job.cancel", tooltip="Ask the job to stop"),
-        Binding("r", "retry", "Retry", id="job.retry", tooltip="Resume on what failed, or on marked hosts"),
-        Binding("R", "retry_all", "all", id="job.retry-all", tooltip="Resume on every node"),
-        Binding("h", "hosts", "Hosts", id="job.hosts", tooltip="To the hosts; space marks one for a retry"),
-        Binding("space", "mark", "Mark", id="job.mark", show=False, tooltip="Mark the host for a retry"),
-        Binding("T", "slowest", "Slowest", id="job.slowest", tooltip="What took longest"),
-        Binding("f", "follow", "Follow", id="job.follow", tooltip="Jump to the newest event and stay there"),
-        Binding("c", "cluster", "Cluster", id="job.cluster", tooltip="Open the job's cluster"),
+        Binding(
+            "h", "hosts", "Hosts", id="job.hosts", tooltip="To the hosts; again: the log of this one alone"
+        ),
+        Binding("p", "phases", "Phases", id="job.phases", show=False, tooltip="The same with the phases"),
+        Binding("F", "failed", "Failed", id="job.failed", tooltip="Only what failed, in the whole log"),
+        Binding(
+            "s", "show", "Show", id="job.show", show=False, tooltip="All, failed, changed, ok, messages …"
+        ),
+        Binding("ampersand", "hits", "Hits", id="job.hits", show=False, tooltip="Only lines that say it"),
+        Binding(
+            "o", "order", "Order", id="job.order", show=False, tooltip="Hosts: failures first, or as named"
+        ),
+        Binding("v", "sides", "Side by side", id="job.sides", show=False, tooltip="Three hosts, or one log"),
+        Binding("l", "log", "Log", id="job.log", tooltip="The whole log as text; E saves it"),
         Binding("escape", "back", "Back", id="back"),
     ]
 
     def __init__(self, client: Client, job_id: str) -> None:
-        super().__init__(client)
-        self._job_id = job_id
-        self._history = History(client, job_id)
+        super().__init__(client, job_id)
         self._opened = False
-        self._marked: set[str] = set()
+        self._hosts_wanted = True
+        self._troubled_first = False
+        self._one_log = False  # even where three would fit
         self._stream = EventStream(client, job_id)
-        self._stream_words = _SIGNS[StreamState.CONNECTING]
-        self.job: wire.Job | None = None
+        self._stream_words = job_words.stream(StreamState.CONNECTING)
+        self._feeds = [LogFeed(client, job_id, EventLog(id=name)) for name in ("event-log", *_SIDES)]
         self.progress = JobProgress()
 
-    def subject(self) -> object | None:
-        """The job."""
-        return self.job
-
     def body(self) -> ComposeResult:
-        """Failure, phases beside hosts, the log's own line, the log."""
+        """Failure, phases beside hosts, the log's own line, the log or three of them."""
         with VerticalScroll(id="failure", can_focus=False):
             yield Static("", id="failure-text", markup=False)
+        yield Static("", id="remedy", markup=False)
+        yield Static("", id="tabs", markup=False)
         with Horizontal(id="panes"):
             yield RowTable(_PHASE_COLUMNS, id="phases")
-            yield RowTable(_HOST_COLUMNS, id="hosts")
+            yield HostGrid(_HOST_COLUMNS, self._host_cells, id="hosts")
         yield Static("", id="log-line", markup=False)
-        yield EventLog()
+        main, *sides = self._feeds
+        yield main.log
+        with Horizontal(id="sides"):
+            for feed in sides:
+                with Vertical(classes="side"):
+                    yield Static("", classes="side-title", markup=False)
+                    yield feed.log
+
+    @override
+    def sources(self) -> list[LogSource]:
+        """Those beside each other when they are shown, and the main log."""
+        main, *sides = self._feeds
+        return [*(side for side in sides if side.log.filter), main]
 
     def on_mount(self) -> None:
         """Starts the one drain for everything that streams in."""
         self.set_interval(DRAIN_SECONDS, self._drain)
         self.set_interval(1.0, self._tick)
-        self.rest()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Narrow terminals fold, wide ones show more at once; nothing is lost either way."""
+        self.set_class(event.size.width < _NARROW, "narrow")
+        self._settle_sides()
 
     def on_screen_resume(self) -> None:
         """Takes the stream up again where it was left."""
@@ -105,17 +126,26 @@ class JobScreen(ResourceScreen):
         if not isinstance(self.app.screen, ModalScreen):
             self.workers.cancel_group(self, "stream")
 
+    # --- loading and following ---
+
     async def fetch(self) -> None:
-        """The job and its hosts as the server knows them."""
+        """The job; its hosts the first time, when asked, and when the stream was away: else events tell."""
         self.job = await self.client.job(self._job_id)
-        self.progress.read_hosts(await self.client.job_hosts(self._job_id))
+        if self._hosts_wanted:
+            self.progress.read_hosts(await self.client.job_hosts(self._job_id))
+            self._hosts_wanted = False
+
+    def action_refresh(self) -> None:
+        """Asks the server now, for the hosts too."""
+        self._hosts_wanted = True
+        super().action_refresh()
 
     @work(group="stream")
     async def _follow(self) -> None:
         if sum(worker.group == "stream" and worker.node is self for worker in self.workers) > 1:
             return  # already following, under the question that has just closed
         try:
-            if not self._opened:
+            while not self._opened:
                 await self._open()
             await self._stream.run(
                 lambda state, detail: self.post_message(messages.StreamChanged(state, detail))
@@ -125,84 +155,68 @@ class JobScreen(ResourceScreen):
         except errors.ApiError as refused:
             self.post_message(messages.LoadFailed(str(refused)))
         else:
+            self._hosts_wanted = True
             self.load()
 
     async def _open(self) -> None:
         """The end of the log first; what comes before it when somebody scrolls up there."""
-        found = await self._history.open()
-        while not self._history.at_start and sum(1 for event in found if log_line(event)) < _FEW_LINES:
-            found = await self._history.earlier() + found
-        self._show_earlier(found)
-        self.query_one(EventLog).follow()
-        self._stream = EventStream(self.client, self._job_id, after=self._history.last_sequence)
+        try:
+            last = await self._feeds[0].open()
+        except (errors.Unreachable, errors.ServerFailed, errors.TooManyRequests) as failed:
+            self.post_message(messages.LoadFailed(str(failed)))
+            await asyncio.sleep(_RETRY_SECONDS)
+            return
+        self._stream = EventStream(self.client, self._job_id, after=last)
         self._opened = True
-
-    def _show_earlier(self, events: list[wire.Event]) -> None:
-        self.query_one(EventLog).add_before([line for line in map(log_line, events) if line])
-
-    @on(EventLog.AtTop)
-    @work(exclusive=True, group="history")
-    async def _read_earlier(self) -> None:
-        log = self.query_one(EventLog)
-        if self._opened and not self._history.at_start and not log.full:
-            with self.reporting():
-                self._show_earlier(await self._history.earlier())
-        self._draw_log_line()
 
     @on(messages.StreamChanged)
     def _stream_changed(self, message: messages.StreamChanged) -> None:
-        words = _SIGNS[StreamState(message.state)]
-        self._stream_words = f"{words}  {text.one_line(message.detail)}".rstrip()
+        state = StreamState(message.state)
+        self._hosts_wanted |= state is StreamState.RECONNECTING
+        self._stream_words = f"{job_words.stream(state)}  {text.one_line(message.detail)}".rstrip()
         self._draw_log_line()
 
     def _drain(self) -> None:
-        events = self._stream.drain()
-        if not events:
-            return
-        changed = [self.progress.apply(event) for event in events]
-        self.query_one(EventLog).add([line for line in map(log_line, events) if line])
+        until, lines, changed = time.monotonic() + _DRAIN_BUDGET_SECONDS, list[LogLine](), False
+        while taken := self._stream.drain(_DRAIN_MOST):
+            for event in taken:
+                changed |= self.progress.apply(event)
+                if (line := log_line(event)) is not None:
+                    lines.append(line)
+            if time.monotonic() > until:
+                break
+        else:
+            if not lines and not changed:
+                return
+        for source in self.sources():
+            source.log.add(lines)
         self._draw_progress()
-        if any(changed):
+        if changed:
             self.load()
 
     # --- drawing ---
 
     def draw(self) -> None:
         """The job's own words; events that have come since are applied by the drain."""
-        job = self.job
-        if job is None:
-            return
-        self.progress.read(job)
-        self._draw_crumbs(job)
-        self._draw_progress()
-
-    def _draw_crumbs(self, job: wire.Job) -> None:
-        parts = [f"‹ jobs ‹ {job.type} {job.cluster_name}", text.status(job.status, works=True).plain]
-        if job.waiting_for:
-            parts.append(f"waits for: {job.waiting_for}")
-        if job.reason and job.reason != job.status:
-            parts.append(job.reason)
-        if took := text.span(job.started_at, job.finished_at):
-            parts.append(took)
-        if left := _left(job):
-            parts.append(left)
-        if job.limited_to:
-            parts.append(f"on {len(job.limited_to)} nodes")
-        parts.append(f"by {job.created_by} {text.ago(job.created_at)}")
-        self.crumbs(" · ".join(parts))
+        if self.job is not None:
+            self.progress.read(self.job)
+            self.crumbs(job_words.crumbs(self.job))
+            self._draw_progress()
 
     def _tick(self) -> None:
         """Times go on while a job runs."""
         if self.job is not None and self.job.status == "running" and self.app.screen is self:
-            self._draw_crumbs(self.job)
+            self.crumbs(job_words.crumbs(self.job))
             self._draw_phases()
 
     def _draw_progress(self) -> None:
         failure = (self.job and self.job.message) or self.progress.failure
-        self.query_one("#failure").display = bool(failure)
+        for name in ("#failure", "#remedy"):
+            self.query_one(name).display = bool(failure)
         self.query_one("#failure-text", Static).update(f"✗ {text.clean(failure)}" if failure else "")
+        self.query_one("#remedy", Static).update(job_words.remedy(over=self.over, marked=len(self.marked)))
         self._draw_phases()
-        self._draw_hosts()
+        self.draw_hosts()
         self._draw_log_line()
 
     def _draw_phases(self) -> None:
@@ -216,122 +230,173 @@ class JobScreen(ResourceScreen):
         if under_way and self.focused is not phases:
             phases.move_cursor(row=under_way[-1])
 
-    def _draw_hosts(self) -> None:
-        over = self.job is not None and self.job.status in FINAL
-        self.query_one("#hosts", RowTable).show(
-            [
-                Row(
-                    host,
-                    (
-                        text.plain(f"+{host}" if host in self._marked else host),
-                        text.status(counts.word(over=over), works=True),
-                        Text(str(counts.ok)),
-                        Text(str(counts.changed)),
-                        Text(str(counts.failed + counts.unreachable)),
-                        Text(text.duration(counts.seconds) if counts.seconds else ""),
-                        text.plain(counts.task),
-                    ),
-                )
-                for host, counts in self.progress.hosts.items()
-            ]
+    @override
+    def draw_hosts(self) -> None:
+        """The grid, the tabs that stand for what is folded, and which hosts are side by side."""
+        hosts = self.progress.hosts
+        order = sorted(hosts, key=lambda name: not hosts[name].lost) if self._troubled_first else list(hosts)
+        self.query_one("#hosts", HostGrid).show(order)
+        self.query_one("#tabs", Static).update(
+            job_words.tabs(self.progress, phases_shown=self.has_class("phases-shown"))
+        )
+        self._settle_sides()
+
+    def _host_cells(self, host: str) -> tuple[Text, ...]:
+        counts = self.progress.hosts[host]
+        return (
+            text.plain(f"+{host}" if host in self.marked else host),
+            text.status(counts.word(over=self.over), works=True),
+            Text(str(counts.ok)),
+            Text(str(counts.changed)),
+            Text(str(counts.failed + counts.unreachable)),
+            Text(text.duration(counts.seconds) if counts.seconds else ""),
+            text.plain(counts.task),
         )
 
+    @on(EventLog.Moved)
     def _draw_log_line(self) -> None:
-        needle = self.query_one(FilterLine).value
-        narrowed = f' · filter "{needle}"' if needle else ""
-        if not self._opened or self._history.at_start:
-            earlier = " · the first ones are no longer kept" if self._history.expired else ""
+        feed = self._feeds[0]
+        parts = [f"events {self._stream.last_sequence}", job_words.place(feed.log), feed.log.filter.words()]
+        if self.needle:
+            parts.append(f'search "{self.needle}"')
+        if feed.log.window.at_start:
+            parts.append("the first ones are no longer kept" if feed.expired else "")
         else:
-            full = self.query_one(EventLog).full
-            earlier = " · the log has the rest" if full else " · earlier ones: scroll up"
-        if job := self.job:
-            total = job.hosts.total
-            shown = len(self.progress.hosts)
-            narrowed += f" · {shown} of {total} hosts" if total > shown else ""
-        self.query_one("#log-line", Static).update(
-            f" ── events {self._stream.last_sequence}{narrowed}{earlier} ── {self._stream_words}"
-        )
+            parts.append("↑ more above")
+        if self.job is not None and self.job.hosts.total > len(self.progress.hosts):
+            parts.append(f"{len(self.progress.hosts)} of {self.job.hosts.total} hosts")
+        parts.append(self._stream_words)
+        self.query_one("#log-line", Static).update(" ── " + " · ".join(filter(None, parts)))
 
-    def narrow(self, needle: str) -> None:
-        """Narrows the log; phases and hosts stay whole."""
-        self.query_one(EventLog).narrow(needle)
+    # --- what the log shows ---
+
+    def _narrow_log(self, wanted: LogFilter) -> None:
+        """Another filter: what is known of it at once, the rest as soon as the server has answered."""
+        self._one_log = True
+        self._settle_sides()
+        self._feeds[0].log.narrow(wanted)
         self._draw_log_line()
+        self._read_filtered()
 
-    def rest(self) -> None:
-        """The log has the keys."""
-        self.query_one(EventLog).focus()
+    @property
+    def _filter(self) -> LogFilter:
+        return self._feeds[0].log.filter
 
-    # --- keys ---
-
-    def action_follow(self) -> None:
-        """To the newest event."""
-        self.query_one(EventLog).follow()
-
-    def action_cluster(self) -> None:
-        """To the cluster this job works on."""
-        if self.job is not None:
-            self.app.post_message(messages.Open("clusters", self.job.cluster_id))
-
-    @work(exclusive=True, group="act")
-    async def action_cancel(self) -> None:
-        """Asks, then cancels."""
-        if self.job is not None and self.job.status in FINAL:
-            self.say(f"The job is over ({self.job.status}); there is nothing to cancel.")
-            return
-        what = f"{self.job.type} {self.job.cluster_name}" if self.job else self._job_id
-        question = Confirm(
-            f"Cancel {what}?",
-            "The nodes stay as the job leaves them; retry resumes from the unfinished phase.",
-        )
-        if not await self.app.push_screen_wait(question):
-            return
+    @work(exclusive=True, group="filter")
+    async def _read_filtered(self) -> None:
         with self.reporting():
-            accepted = await self.client.cancel(self._job_id)
-            self.say(accepted.message)
-            self.load()
+            await self._feeds[0].open()
 
-    @work(exclusive=True, group="act")
-    async def action_retry(self) -> None:
-        """Queues the job that resumes this one, on what failed or on the marked hosts, and opens it."""
-        await self._retry(sorted(self._marked) if self._marked else "failed")
+    @override
+    def subject(self) -> object | None:
+        """What is under the cursor: a host, a line of the log that one has gone to, else the job."""
+        if self.focused is self.query_one("#hosts") and (host := self.query_one("#hosts", HostGrid).selected):
+            return {"host": host, **vars(self.progress.hosts[host])}
+        log = self.source.log
+        return log.current if log.has_focus and not log.following else self.job
 
-    @work(exclusive=True, group="act")
-    async def action_retry_all(self) -> None:
-        """The same on every node."""
-        await self._retry("all")
+    def action_back(self) -> None:
+        """Drops the search, then the filter, then leaves."""
+        if not self.query_one(FilterLine).display and self._filter:
+            self._narrow_log(LogFilter())
+        else:
+            super().action_back()
 
-    async def _retry(self, hosts: str | list[str]) -> None:
-        with self.reporting():
-            queued = await self.client.retry(self._job_id, hosts)
-            named = ", ".join(node.host for node in queued.hosts[:6])
-            more = f" and {len(queued.hosts) - 6} more" if len(queued.hosts) > 6 else ""
-            self.say(f"{queued.message}: {named}{more}")
-            self.app.post_message(messages.Open("jobs", queued.job_id))
+    def action_failed(self) -> None:
+        """Only what failed, or everything again."""
+        self._narrow_log(replace(self._filter, show="all" if self._filter.show == "failed" else "failed"))
+
+    def action_show(self) -> None:
+        """The next kind of lines."""
+        names = list(SHOWN)
+        following = names[(names.index(self._filter.show) + 1) % len(names)]
+        self._narrow_log(replace(self._filter, show=following))
+
+    def action_hits(self) -> None:
+        """Only lines that say what is searched for, or all again."""
+        if not self.needle and not self._filter.search:
+            self.say("Search for something first: / and a text.")
+            return
+        self._narrow_log(replace(self._filter, search="" if self._filter.search else self.needle))
 
     def action_hosts(self) -> None:
-        """To the hosts."""
-        self.query_one("#hosts", RowTable).focus()
+        """To the hosts; from there to the log of the host under the cursor."""
+        grid = self.query_one("#hosts", HostGrid)
+        self.remove_class("phases-shown")
+        if grid.has_focus:
+            self._toggle(host=grid.selected)
+        else:
+            grid.focus()
+        self.draw_hosts()
 
-    def action_mark(self) -> None:
-        """Marks the host under the cursor for a retry, or unmarks it."""
-        host = self.query_one("#hosts", RowTable).selected
+    def action_phases(self) -> None:
+        """To the phases; from there to the log of the phase under the cursor."""
+        table = self.query_one("#phases", RowTable)
+        self.add_class("phases-shown")
+        if table.has_focus:
+            self._toggle(phase=table.selected)
+        else:
+            table.focus()
+        self.draw_hosts()
+
+    @on(HostGrid.Picked)
+    def _host_picked(self, message: HostGrid.Picked) -> None:
+        self._toggle(host=message.key)
+
+    @on(RowTable.RowSelected, "#phases")
+    def _phase_picked(self, message: RowTable.RowSelected) -> None:
+        self._toggle(phase=message.row_key.value)
+
+    def _toggle(self, host: str | None = None, phase: str | None = None) -> None:
+        now = self._filter
         if host is not None:
-            self._marked ^= {host}
-            self._draw_hosts()
+            now = replace(now, host="" if now.host == host else host)
+        if phase is not None:
+            now = replace(now, phase="" if now.phase == phase else phase)
+        self._narrow_log(now)
 
-    @work(exclusive=True, group="act")
-    async def action_slowest(self) -> None:
-        """What took longest."""
-        with self.reporting():
-            found = await self.client.slowest_tasks(self._job_id)
-            names = {phase.slug: phase.name for phase in self.job.phases} if self.job else {}
-            self.app.push_screen(SlowestTasks(found, names))
+    def action_order(self) -> None:
+        """Failures first, or the cluster's order again."""
+        self._troubled_first = not self._troubled_first
+        self.draw_hosts()
 
+    @on(EventLog.Picked)
+    def _event_picked(self, message: EventLog.Picked) -> None:
+        self.app.push_screen(JobEventScreen(self.client, self._job_id, message.line.sequence))
 
-def _left(job: wire.Job) -> str:
-    """When a running job should be through, in words; empty when nobody knows."""
-    finish = job.estimated_finish_at
-    if not isinstance(finish, datetime):
-        return ""
-    seconds = (text.aware(finish) - text.now()).total_seconds()
-    return f"~{text.duration(seconds)} left" if seconds >= 1 else "should end now"
+    def action_log(self) -> None:
+        """The whole log as text."""
+        self.app.push_screen(JobLogScreen(self.client, self._job_id))
+
+    # --- three hosts side by side ---
+
+    def action_sides(self) -> None:
+        """One log, or three hosts beside each other where they fit."""
+        if self.size.width < _WIDE:
+            self.say(f"Three logs side by side need {_WIDE} columns.")
+        self._one_log = not self._one_log
+        self._settle_sides()
+
+    def _settle_sides(self) -> None:
+        wide = self.size.width >= _WIDE and not self._one_log and bool(self.progress.hosts)
+        self.set_class(wide, "wide")
+        main, *sides = self._feeds
+        chosen = self.progress.chosen(sorted(self.marked), len(_SIDES)) if wide else []
+        if {side.log.filter.host for side in sides if side.log.filter} == set(chosen):
+            return  # none moves to another place because another one failed first
+        for number, (side, pane) in enumerate(zip(sides, self.query(".side"), strict=True)):
+            pane.display = number < len(chosen)
+            side.log.filter = LogFilter(host=chosen[number]) if pane.display else LogFilter()
+            if pane.display:
+                pane.query_one(Static).update(f" {text.one_line(chosen[number])}")
+                side.log.window = main.log.window
+                side.log.narrow(side.log.filter)
+                self._read_side(side)
+        self.rest()
+
+    def _read_side(self, side: LogFeed) -> None:
+        async def read() -> None:
+            with self.reporting():
+                await side.open()
+
+        self.run_worker(read(), group=f"{side.log.id}", exclusive=True)
