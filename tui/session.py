@@ -237,7 +237,7 @@ class Session:
         finally:
             await response.aclose()
 
-    async def _get[T](self, path: str, kind: type[T], **query: Any) -> T:
+    async def _get[T](self, path: str, kind: type[T], /, **query: Any) -> T:
         return decode(await self._call("GET", path, params=query), kind)
 
     async def _post(self, path: str, body: dict[str, str] | None = None) -> wire.Accepted:

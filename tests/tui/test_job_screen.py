@@ -84,7 +84,8 @@ async def test_a_long_job_opens_at_its_end_and_goes_on_upwards(api: ProvisionerA
 
 
 async def test_a_running_job_says_how_much_is_left_while_that_is_known(api: ProvisionerApi):
-    api.jobs[JOB_ID]["estimated_finish_at"] = (text.now() + timedelta(hours=3, minutes=9, seconds=59)).isoformat()
+    finish = text.now() + timedelta(hours=3, minutes=9, seconds=59)
+    api.jobs[JOB_ID]["estimated_finish_at"] = finish.isoformat()
     async with terminal(api) as pilot:
         await open_job(pilot)
         await until(pilot, lambda: "~3h0" in crumbs(pilot), "the rest of the time")

@@ -11,7 +11,7 @@ from rich.text import Text
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -28,6 +28,7 @@ from tui.widgets.event_log import EventLog
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.host_grid import HostGrid
 from tui.widgets.row_table import Column, Row, RowTable
+from tui.widgets.side_by_side import SideBySide
 
 DRAIN_SECONDS = 0.1
 _DRAIN_MOST = 250  # events between two looks at the clock
@@ -94,11 +95,7 @@ class JobScreen(JobActions):
         yield Static("", id="log-line", markup=False)
         main, *sides = self._feeds
         yield main.log
-        with Horizontal(id="sides"):
-            for feed in sides:
-                with Vertical(classes="side"):
-                    yield Static("", classes="side-title", markup=False)
-                    yield feed.log
+        yield SideBySide([feed.log for feed in sides])
 
     @override
     def sources(self) -> list[LogSource]:
@@ -257,7 +254,7 @@ class JobScreen(JobActions):
     def _draw_log_line(self) -> None:
         feed = self._feeds[0]
         parts = [f"events {self._stream.last_sequence}", job_words.place(feed.log), feed.log.filter.words()]
-        if self.needle:
+        if self.needle and not feed.log.filter.search:
             parts.append(f'search "{self.needle}"')
         if feed.log.window.at_start:
             parts.append("the first ones are no longer kept" if feed.expired else "")
@@ -382,17 +379,11 @@ class JobScreen(JobActions):
         self.set_class(wide, "wide")
         main, *sides = self._feeds
         chosen = self.progress.chosen(sorted(self.marked), len(_SIDES)) if wide else []
-        if {side.log.filter.host for side in sides if side.log.filter} == set(chosen):
-            return  # none moves to another place because another one failed first
-        for number, (side, pane) in enumerate(zip(sides, self.query(".side"), strict=True)):
-            pane.display = number < len(chosen)
-            side.log.filter = LogFilter(host=chosen[number]) if pane.display else LogFilter()
-            if pane.display:
-                pane.query_one(Static).update(f" {text.one_line(chosen[number])}")
-                side.log.window = main.log.window
-                side.log.narrow(side.log.filter)
-                self._read_side(side)
-        self.rest()
+        if changed := self.query_one(SideBySide).show(chosen, main.log.window):
+            for side in sides:
+                if side.log in changed:
+                    self._read_side(side)
+            self.rest()
 
     def _read_side(self, side: LogFeed) -> None:
         async def read() -> None:
