@@ -4,33 +4,40 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import ClassVar, override
+from typing import Any, ClassVar, override
+from weakref import WeakKeyDictionary
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 
 from tui import connecting, messages, nouns
 from tui.client import Client
+from tui.command_mode import CommandMode
 from tui.palette import Places
 from tui.screens.dialogs import Help
 from tui.screens.login import LoginScreen
 from tui.screens.reading import ReadingScreen
 from tui.screens.resource import ResourceScreen
-from tui.seated_app import SeatedApp
 
 log = logging.getLogger("keelyard.tui")
 
 
-class Terminal(SeatedApp):
+class Terminal(CommandMode):
     """Keelyard in the terminal."""
 
     TITLE = "keelyard"
     CSS_PATH = Path(__file__).with_name("styles.tcss")
     COMMANDS: ClassVar = {Places}
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("colon,ctrl+p", "command_palette", "Command", id="palette", key_display=":"),
+        Binding(
+            "colon", "command", "Command", id="command", key_display=":", tooltip="Go anywhere, do anything"
+        ),
+        Binding(
+            "ctrl+p", "command_palette", "Palette", id="palette", show=False, tooltip="Search for places"
+        ),
         *(
             Binding(noun.key, f"go('{noun.name}')", noun.name.capitalize(), id=f"go.{noun.name}", show=False)
             for noun in nouns.registered()
@@ -60,6 +67,7 @@ class Terminal(SeatedApp):
         """`start` is a path as `nouns.opened` reads it."""
         super().__init__(client, email=email, password=password, connect=connect)
         self._start = start
+        self._places: WeakKeyDictionary[Screen[Any], tuple[str, str]] = WeakKeyDictionary()
 
     @override
     def begin(self) -> None:
@@ -72,8 +80,8 @@ class Terminal(SeatedApp):
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing but signing in before one is signed in, and no second dialog over a dialog."""
-        if action in {"command_palette", "go", "help", "sign_out"}:
-            return self._client.user is not None and not isinstance(self.screen, ModalScreen | LoginScreen)
+        if action in {"command", "command_palette", "go", "help", "sign_out"}:
+            return self.client.user is not None and not isinstance(self.screen, ModalScreen | LoginScreen)
         return True
 
     # --- going places ---
@@ -96,13 +104,37 @@ class Terminal(SeatedApp):
         if noun is None:
             return
         if message.key == "new" and noun.create is not None:
-            await self.push_screen(noun.create(self._client))
+            await self.push_screen(noun.create(self.client))
         elif noun.detail is not None:
-            await self.push_screen(noun.detail(self._client, message.key))
+            await self._enter(noun, message.key, partial(noun.detail, self.client, message.key))
+
+    async def _enter(self, noun: nouns.Noun, key: str, make: Callable[[], Screen[Any]]) -> None:
+        """Goes back to where one has been on this way, else onwards, so that going in circles ends."""
+        place = (noun.name, key)
+        for depth, screen in enumerate(self.screen_stack):
+            if self._places.get(screen) == place:
+                await self._climb(messages.Climb(depth))
+                return
+        screen = make()
+        self._places[screen] = place
+        is_from_its_list = self.current_mode == noun.name and len(self.screen_stack) == 1
+        if isinstance(screen, ResourceScreen) and not is_from_its_list:
+            screen.kind = noun.singular
+        await self.push_screen(screen)
+
+    def action_climb(self, depth: int) -> None:
+        """Back to a screen on the way; for clicks on the breadcrumbs."""
+        self.post_message(messages.Climb(depth))
+
+    @on(messages.Climb)
+    async def _climb(self, message: messages.Climb) -> None:
+        if not isinstance(self.screen, ModalScreen):
+            while len(self.screen_stack) > message.depth + 1:
+                await self.pop_screen()
 
     @on(messages.Read)
     async def _read(self, message: messages.Read) -> None:
-        await self.push_screen(ReadingScreen(self._client, message.thing, message.form))
+        await self.push_screen(ReadingScreen(self.client, message.thing, message.form))
 
     def action_help(self) -> None:
         """Lists the keys of the screen below."""

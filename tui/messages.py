@@ -25,6 +25,13 @@ class Open(Message):
 
 
 @dataclass
+class Climb(Message):
+    """The operator wants back to the screen so far up the way here; the list is at 0."""
+
+    depth: int
+
+
+@dataclass
 class Read(Message):
     """The operator wants a thing in full, in words or as YAML."""
 

@@ -38,6 +38,17 @@ class Noun:
     #: Binding id, or "" for what the screens read by themselves -> operations as in "POST /api/v1/clusters".
     operations: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
 
+    @property
+    def singular(self) -> str:
+        """One of them, as in `:cluster NAME`; empty when that is the same word."""
+        one = self.name.removesuffix("s")
+        return one if one != self.name and one in self.aliases else ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """What its list can be narrowed to, as in `:jobs failed`."""
+        return tuple(getattr(self.screen, "STATUSES", ()))
+
     def offered_to(self, role: str | None) -> bool:
         """Whether somebody of this role is shown the noun."""
         return role in ROLES and ROLES.index(role) >= ROLES.index(self.least)
@@ -73,6 +84,25 @@ def opened(path: str) -> tuple[Noun, str] | None:
 def find(word: str) -> Noun | None:
     """The noun of this name or alias."""
     return next((noun for noun in registered() if word == noun.name or word in noun.aliases), None)
+
+
+#: Sent as a POST, changes nothing.
+_HARMLESS = frozenset({"POST /api/v1/clusters/test-ssh"})
+
+
+@cache
+def changing() -> frozenset[str]:
+    """The ids of the bindings that change something on the server."""
+    return frozenset(
+        binding_id
+        for noun in registered()
+        for binding_id, operations in noun.operations.items()
+        if binding_id and any(not _only_reads(operation) for operation in operations)
+    )
+
+
+def _only_reads(operation: str) -> bool:
+    return operation.startswith(("GET ", "HEAD ")) or operation in _HARMLESS
 
 
 def _modules() -> list[ModuleType]:

@@ -88,4 +88,4 @@ async def open_job(pilot: Pilot[None]) -> None:
     await pilot.press("2")
     await sees(pilot, "provision")
     await pilot.press("enter")
-    await sees(pilot, "‹ jobs ‹ provision edge-07")
+    await sees(pilot, "‹ provision edge-07")

@@ -37,7 +37,7 @@ async def open_job(pilot: Pilot[None]) -> None:
     await pilot.press("2")
     await sees(pilot, "provision")
     await pilot.press("enter")
-    await sees(pilot, "‹ jobs ‹ provision yard-1")
+    await sees(pilot, "‹ provision yard-1")
 
 
 async def test_a_wrong_password_is_told_in_the_servers_words(server: harness.Api):

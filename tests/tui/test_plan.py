@@ -61,7 +61,7 @@ async def test_a_plan_is_applied_only_after_the_name_was_typed(api: ProvisionerA
         assert api.bodies == []
 
         await pilot.press(*"-07", "enter")
-        await sees(pilot, "‹ jobs ‹ provision edge-07")
+        await sees(pilot, "‹ job provision edge-07")
         assert api.bodies == [{"plan_hash": "ab" * 32}]
 
 

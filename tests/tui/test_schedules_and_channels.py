@@ -50,7 +50,7 @@ async def test_a_schedule_is_made_in_the_form_switched_run_and_deleted(server: h
         await pilot.press("x")
         await sees(pilot, "Run verify of yard-1 now?")
         await pilot.press("y")
-        await sees(pilot, "‹ jobs ‹ verify yard-1")
+        await sees(pilot, "‹ job verify yard-1")
 
         await pilot.press("4")
         await sees(pilot, "● started")

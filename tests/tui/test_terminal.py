@@ -88,15 +88,15 @@ async def test_a_list_that_cannot_be_read_again_stays_and_is_called_stale(api: P
 async def test_the_palette_goes_to_jobs_and_to_a_cluster_by_name(api: ProvisionerApi):
     async with terminal(api) as pilot:
         await sees(pilot, "edge-07")
-        await pilot.press("colon", *"jobs")
+        await pilot.press("ctrl+p", *"jobs")
         await sees(pilot, "all jobs, newest first")
         await pilot.press("enter")
         await sees(pilot, "◐ running")
 
-        await pilot.press("colon", *"edge")
+        await pilot.press("ctrl+p", *"edge")
         await until(pilot, lambda: "edge-07" in screen_text(pilot), "the cluster offered")
         await pilot.press("enter")
-        await sees(pilot, "‹ clusters ‹ edge-07")
+        await sees(pilot, "‹ jobs ‹ cluster edge-07")
 
 
 async def test_help_lists_the_keys_of_the_screen(api: ProvisionerApi):
@@ -131,7 +131,7 @@ async def test_provision_queues_a_job_and_opens_it(api: ProvisionerApi):
         await pilot.press("enter")
         await sees(pilot, "control-plane")
         await pilot.press("p")
-        await sees(pilot, "‹ jobs ‹ provision edge-07")
+        await sees(pilot, "‹ job provision edge-07")
 
     assert api.count("POST", f"/clusters/{CLUSTER_ID}/provision") == 1
 
@@ -156,7 +156,7 @@ async def test_deletion_wants_the_name_and_says_what_will_be_gone(
         assert api.count("DELETE", path) == 0
 
         await pilot.press("backspace", "7", "enter")
-        await sees(pilot, "‹ jobs ‹ provision edge-07")
+        await sees(pilot, "‹ job provision edge-07")
 
     assert api.count("DELETE", path) == 1
 
@@ -246,7 +246,7 @@ async def test_an_ended_session_asks_for_the_password_on_top_of_what_is_shown(ap
         await pilot.press("ctrl+r")
         await sees(pilot, "▲ Your session has ended. Sign in again.")
         await pilot.press(*PASSWORD, "enter")
-        await sees(pilot, "‹ jobs ‹ provision edge-07")
+        await sees(pilot, "‹ provision edge-07")
         await sees(pilot, "● live")
 
 

@@ -65,6 +65,11 @@ class ListScreen[T](ResourceScreen):
         """What is listed, before its number."""
         return self.HEADING
 
+    @property
+    def called(self) -> str:
+        """What is listed, without its number."""
+        return self.heading().rpartition("‹ ")[2].partition(" · ")[0]
+
     @abstractmethod
     async def fetch_page(self, page: int) -> tuple[int, int, list[T]]:
         """How many things there are, how many pages, and the things of this one."""
@@ -164,6 +169,16 @@ class ListScreen[T](ResourceScreen):
         """Narrows this page at once; enter asks the server where there is more than this page."""
         super().narrow("" if needle == self.search else needle)
         self.count()
+
+    def narrow_to(self, needle: str) -> None:
+        """A status that the server knows is asked for, anything else is looked for."""
+        if needle in self.STATUSES:
+            self.action_status(needle)
+        else:
+            if self.SEARCHES:
+                self.search, self.page = needle, 1
+                self.load()
+            super().narrow_to(needle)
 
     def filter_closed(self) -> None:
         """Beyond the page only the server can look."""

@@ -11,12 +11,13 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
-from tui import errors, messages, text
+from tui import errors, messages
 from tui.client import Client
 from tui.nouns import ROLES
 from tui.screens.subjects import SubjectScreen
+from tui.widgets.crumbs import Crumbs
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.row_table import RowTable
 from tui.widgets.title_bar import TitleBar
@@ -46,6 +47,10 @@ class ResourceScreen(SubjectScreen):
         self.client = client
         self._timer: Timer | None = None
         self._quiet_until = 0.0
+        self.kind = ""  # said before the name when the way here does not tell it
+        self._called = ""  # what this screen is called on the way
+        self._state = ""
+        self._trouble = ""  # why what is shown is stale
         self._loaded_once = False
         self._asked_at = 0.0
         self._loading = False
@@ -54,7 +59,7 @@ class ResourceScreen(SubjectScreen):
     def compose(self) -> ComposeResult:
         """The frame; `body` fills it."""
         yield TitleBar(self.client)
-        yield Static("", id="crumbs", markup=False)
+        yield Crumbs()
         yield from self.body()
         yield FilterLine()
         yield Footer(show_command_palette=False, compact=True)
@@ -75,7 +80,8 @@ class ResourceScreen(SubjectScreen):
 
     def on_mount(self) -> None:
         """Starts refreshing; the first resume event does the first load."""
-        self.crumbs("◐ reading …")
+        self._state = "◐ reading …"
+        self._show_way()
         self.set_timer(SLOW_SECONDS, self._say_slow)
         self._timer = self.set_interval(self.REFRESH_SECONDS, self._poll, pause=True)
 
@@ -93,7 +99,8 @@ class ResourceScreen(SubjectScreen):
     def _say_slow(self) -> None:
         """What an operator waits for, once that takes long."""
         if not self._loaded_once:
-            self.crumbs(f"◐ waiting for an answer of {self.client.url} …")
+            self._state = f"◐ waiting for an answer of {self.client.url} …"
+            self._show_way()
 
     def _poll(self) -> None:
         """Time has passed. Where the server tells what changes, that is no reason to ask soon."""
@@ -141,14 +148,17 @@ class ResourceScreen(SubjectScreen):
     def _loaded(self) -> None:
         self._loaded_once = True
         self.query_one(TitleBar).fresh()
+        self._trouble = ""
         self.draw()
+        self._show_way()
         self._settled()
 
     @on(messages.LoadFailed)
     def _load_failed(self, message: messages.LoadFailed) -> None:
         self._loaded_once = True  # the line says what is wrong instead of what it waits for
         self.query_one(TitleBar).stale()
-        self.crumbs(f"▲ {message.reason}")
+        self._trouble = message.reason
+        self._show_way()
         self._settled()
 
     def _settled(self) -> None:
@@ -158,9 +168,28 @@ class ResourceScreen(SubjectScreen):
 
     # --- saying things ---
 
+    @property
+    def called(self) -> str:
+        """What this screen is called on the way to others."""
+        return f"{self.kind} {self._called}".strip()
+
     def crumbs(self, line: str) -> None:
-        """Where one is, or what is wrong, on the second line."""
-        self.query_one("#crumbs", Static).update(f" {text.one_line(line)}")
+        """Where one is and how things stand, as in `edge-07 · ● running`; the way here is shown before it."""
+        here, _, self._state = line.partition(" · ")
+        self._called = here.rpartition("‹ ")[2].strip()
+        self._show_way()
+
+    def _show_way(self) -> None:
+        state = f"▲ {self._trouble}" if self._trouble else self._state
+        self.query_one(Crumbs).show([*self._before(), self.called if self.kind else self._called], state)
+
+    def _before(self) -> list[str]:
+        stack = self.app.screen_stack
+        below = stack[: stack.index(self)] if self in stack else []
+        return [
+            screen.called if isinstance(screen, ResourceScreen) else str(screen.title or "…")
+            for screen in below
+        ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this role may not do is not offered."""
