@@ -10,7 +10,7 @@ from typing import override
 
 from textual import on, work
 from textual.app import App
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 
 from tui import connecting, errors, messages, nouns, text
 from tui.client import Client
@@ -21,7 +21,7 @@ from tui.widgets.title_bar import TitleBar
 
 log = logging.getLogger("keelyard.tui")
 
-_SIGN_IN_MODE = "_default"  # Textual's own first mode
+_SIGN_IN_MODE = "sign-in"  # has nothing but the form
 
 
 class SeatedApp(App[None]):
@@ -55,6 +55,8 @@ class SeatedApp(App[None]):
     async def on_mount(self) -> None:
         """Asks who is there."""
         password, self._password = self._password, ""
+        self.add_mode(_SIGN_IN_MODE, Screen[None])
+        await self.switch_mode(_SIGN_IN_MODE)
         self._add_modes()
         self._ask(password=password)
 
@@ -72,7 +74,7 @@ class SeatedApp(App[None]):
         self._seats[message.name] = client
         await self._sit(client)
 
-    async def _sit(self, client: Client) -> None:
+    async def _sit(self, client: Client, reason: str = "") -> None:
         """Everything on the screen belongs to a profile, so all of it goes."""
         self.workers.cancel_group(self, "live")
         await self.switch_mode(_SIGN_IN_MODE)
@@ -84,7 +86,7 @@ class SeatedApp(App[None]):
         self._client = client
         self._add_modes()
         if client.user is None:
-            self._ask()
+            self._ask(reason=reason)
         else:
             self._signed_in()
 
@@ -144,9 +146,7 @@ class SeatedApp(App[None]):
             await self._client.sign_out()
         except errors.ApiError as failed:
             said = f"▲ Signed out here. The server could not be told: {failed}"
-        await self._sit(self._client)
-        if isinstance(self.screen, LoginScreen):
-            self.screen.say(said)
+        await self._sit(self._client, said)
 
     # --- what the server tells ---
 
