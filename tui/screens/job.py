@@ -211,7 +211,6 @@ class JobScreen(JobActions):
         for name in ("#failure", "#remedy"):
             self.query_one(name).display = bool(failure)
         self.query_one("#failure-text", Static).update(f"✗ {text.clean(failure)}" if failure else "")
-        self.query_one("#remedy", Static).update(job_words.remedy(over=self.over, marked=len(self.marked)))
         self._draw_phases()
         self.draw_hosts()
         self._draw_log_line()
@@ -233,6 +232,7 @@ class JobScreen(JobActions):
         hosts = self.progress.hosts
         order = sorted(hosts, key=lambda name: not hosts[name].lost) if self._troubled_first else list(hosts)
         self.query_one("#hosts", HostGrid).show(order)
+        self.query_one("#remedy", Static).update(job_words.remedy(over=self.over, marked=len(self.marked)))
         self.query_one("#tabs", Static).update(
             job_words.tabs(self.progress, phases_shown=self.has_class("phases-shown"))
         )

@@ -71,4 +71,18 @@ NOUN = Noun(
     key="2",
     aliases=("jo", "job"),
     order=20,
+    operations={
+        "": (
+            "GET /api/v1/jobs",
+            "GET /api/v1/jobs/{job_id}",
+            "GET /api/v1/jobs/{job_id}/events",
+            "GET /api/v1/jobs/{job_id}/hosts",
+        ),
+        "job.cancel": ("POST /api/v1/jobs/{job_id}/cancel",),
+        "job.log": ("GET /api/v1/jobs/{job_id}/log",),
+        "job.plan": ("GET /api/v1/jobs/{job_id}/plan",),
+        "job.retry": ("POST /api/v1/jobs/{job_id}/retry",),
+        "job.retry-all": ("POST /api/v1/jobs/{job_id}/retry",),
+        "job.slowest": ("GET /api/v1/jobs/{job_id}/tasks",),
+    },
 )

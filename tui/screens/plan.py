@@ -196,4 +196,13 @@ def _diff_lines(diff: wire.PlanDiff) -> list[str]:
     return [*lines, f"({text.one_line(diff.note)})"] if diff.note else lines
 
 
-NOUN = Noun(name="plans", what="what a provision job would change", detail=PlanScreen, order=25)
+NOUN = Noun(
+    name="plans",
+    what="what a provision job would change",
+    detail=PlanScreen,
+    order=25,
+    operations={
+        "": ("GET /api/v1/jobs/{job_id}", "GET /api/v1/jobs/{job_id}/plan"),
+        "plan.apply": ("POST /api/v1/clusters/{cluster_id}/provision",),
+    },
+)
