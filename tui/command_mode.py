@@ -106,6 +106,8 @@ class CommandMode(SeatedApp):
                 self.choose_theme(command.argument)
             case "profile":
                 self.post_message(messages.SwitchProfile(command.argument))
+            case "logout":
+                self.post_message(messages.SignOut())
             case "export":
                 self._export(command.argument)
             case word:

@@ -55,6 +55,7 @@ WORDS = (
     Word("help", "the keys and what they do", ("h", "?")),
     Word("theme", "other colours", argument="NAME"),
     Word("profile", "another server", ("ctx", "context"), argument="NAME"),
+    Word("logout", "revoke and forget this sign-in", ("signout",)),
     Word("export", "save what the cursor is on", argument="PATH"),
     Word("back", "to the screen before"),
 )

@@ -17,6 +17,9 @@ from engine.processes.commands.user import user
 from engine.services import keycloak_tokens
 from tests.contract.harness import ADMIN, PASSWORD, Api, cluster_body, of_keycloak
 from tests.standins.keycloak_server import CLIENT_ID, CLIENT_SECRET, REALM, KeycloakServer
+from tui.client import Client
+from tui.errors import SessionEnded
+from tui.token_store import TokenStore
 
 ME = "/api/v1/auth/me"
 LOGIN = "/api/v1/auth/login"
@@ -250,3 +253,23 @@ def test_the_command_line_manages_users_in_keycloak(keelyard) -> None:
     assert "last enabled administrator" in str(last.exception)
     assert gone.exit_code == 0
     assert [row["email"] for row in json.loads(keelyard("list", "--json").stdout)] == [ADMIN]
+
+
+async def test_the_terminals_kept_sign_in_lives_and_ends_in_keycloak(keycloak_api: Api) -> None:
+    store = TokenStore.for_profile("prod")
+    terminal = Client(keycloak_api.url, token_store=store)
+    await terminal.sign_in(ADMIN, PASSWORD)
+    first = store.load()
+    again = Client(keycloak_api.url, token_store=store)
+
+    user = await again.resume()
+
+    assert user is not None
+    assert (user.email, user.role) == (ADMIN, "admin")
+    assert store.load() not in {None, first}
+    await again.sign_out()
+    with pytest.raises(SessionEnded):
+        await terminal.clusters()
+    assert store.load() is None
+    for client in (terminal, again):
+        await client.close()

@@ -71,7 +71,7 @@ async def test_profiles_are_switched_and_one_stays_signed_in_in_each(server: har
         await sees(pilot, "keelyard  audit · ")
         assert pilot.app.screen.query_one("#email", Input).value == VERA
         await sign_in(pilot)
-        await sees(pilot, "▲ read-only · vera")
+        await sees(pilot, "audit · ▲ read-only · ")
         await sees(pilot, "● live")
         pilot.app.post_message(messages.SwitchProfile("prod"))
         await sees(pilot, "prod · ")
@@ -80,7 +80,7 @@ async def test_profiles_are_switched_and_one_stays_signed_in_in_each(server: har
         await pilot.press("q")
 
     async with started(name="audit") as pilot:  # the next run
-        await sees(pilot, "▲ read-only · vera")
+        await sees(pilot, "audit · ▲ read-only · ")
         await pilot.press("ctrl+o")
         await sees(pilot, "▲ Signed out.")
         assert TokenStore.for_profile("audit").load() is None

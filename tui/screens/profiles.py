@@ -59,6 +59,5 @@ NOUN = Noun(
     name="profiles",
     what="the servers you work with",
     screen=ProfilesScreen,
-    aliases=("profile", "ctx"),
     order=95,
 )

@@ -11,11 +11,10 @@ from tui.client import Client
 from tui.live_state import Connection
 
 _LOOK_SECONDS = 1.0
-_NARROW = 100
 
 
 class TitleBar(Static):
-    """Profile and server on the left, user in the middle, connection on the right, which is never cut."""
+    """Profile and server on the left, user in the middle; the connection on the right is never cut."""
 
     def __init__(self, client: Client) -> None:
         super().__init__(id="title-bar", markup=False)
@@ -44,18 +43,19 @@ class TitleBar(Static):
         """One line; what does not fit is cut on the left of the connection."""
         right = f" {self.connection} "
         room = max(0, self.size.width - cell_len(right))
-        left, who = self._left(), self._who()
-        gap = room - cell_len(left) - cell_len(who)
+        kept, server, who = self._kept(), text.one_line(self._client.url), self._who()
+        gap = room - cell_len(kept) - cell_len(server) - cell_len(who)
         if gap < 2:  # the server is cut first, then the user
-            who = _cut(who, max(0, room - min(cell_len(left), 24) - 2))
-            left = _cut(left, room - cell_len(who) - 2)
-            gap = max(0, room - cell_len(left) - cell_len(who))
+            who = _cut(who, max(0, room - cell_len(kept) - 2))
+            server = _cut(server, max(0, room - cell_len(kept) - cell_len(who) - 2))
+            gap = max(0, room - cell_len(kept) - cell_len(server) - cell_len(who))
+        left = f"{kept}{server}"
         before = gap // 2
         return Text(f"{left}{' ' * before}{who}{' ' * (gap - before)}{right}", no_wrap=True, end="")
 
     def look(self) -> None:
         """Draws again if the words have changed."""
-        words = (self.connection, self._left(), self._who())
+        words = (self.connection, self._kept(), self._who())
         if words != self._shown and self.is_on_screen:
             self._shown = words
             self.refresh()
@@ -72,14 +72,15 @@ class TitleBar(Static):
         self._stale_since = self._stale_since or text.clock(text.now())
         self.look()
 
-    def _left(self) -> str:
-        name = f"{self._client.profile} · " if self._client.profile else ""
-        return f" keelyard  {name}{text.one_line(self._client.url)}"
+    def _kept(self) -> str:
+        """What is never cut: a mistake here is a change in the wrong place."""
+        said = [self._client.profile] if self._client.profile else []
+        said += ["▲ read-only"] if self._client.read_only else []
+        return f" keelyard  {''.join(f'{each} · ' for each in said)}"
 
     def _who(self) -> str:
         user = self._client.user
-        who = f"{text.one_line(user.email)} · {user.role}" if user else "not signed in"
-        return f"▲ read-only · {who}" if self._client.read_only else who
+        return f"{text.one_line(user.email)} · {user.role}" if user else "not signed in"
 
 
 def _cut(words: str, width: int) -> str:
