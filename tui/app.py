@@ -61,7 +61,7 @@ class Terminal(CommandMode):
         *,
         email: str = "",
         password: str = "",
-        start: str = "clusters",
+        start: str = "dashboard",
         connect: Callable[[str], Client] = connecting.client_named,
     ) -> None:
         """`start` is a path as `nouns.opened` reads it."""

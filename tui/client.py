@@ -6,6 +6,7 @@ from tui.calls.audit_log import AuditLogCalls
 from tui.calls.channels import ChannelCalls
 from tui.calls.clusters import ClusterCalls
 from tui.calls.jobs import JobCalls
+from tui.calls.overview import OverviewCalls
 from tui.calls.passwords import PasswordCalls
 from tui.calls.schedules import ScheduleCalls
 from tui.calls.streams import StreamCalls
@@ -21,6 +22,7 @@ class Client(
     ChannelCalls,
     WorkerCalls,
     AuditLogCalls,
+    OverviewCalls,
     TemplateCalls,
     UserCalls,
     StreamCalls,

@@ -31,7 +31,7 @@ import click
 @click.option(
     "--open",
     "start",
-    default="clusters",
+    default="dashboard",
     metavar="PATH",
     help="Where to begin, as in clusters, jobs/ID or clusters/new.",
 )

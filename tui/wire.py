@@ -20,6 +20,7 @@ from api.schemas.common import Accepted, Page, Problem
 from api.schemas.events import ClusterNews, JobNews, Snapshot
 from api.schemas.jobs import Event, EventPage, Job, JobHost, Phase, Retried, SlowestTasks, TimedTask
 from api.schemas.notification_channels import Channel, Delivery, DeliveryQueued
+from api.schemas.overview import Attention, Overview, RunningJob, WorkerUse
 from api.schemas.plans import Plan, PlanDiff, PlanItem, PlanLine
 from api.schemas.schedules import Schedule, ScheduleRun
 from api.schemas.templates import Template
@@ -29,6 +30,7 @@ from api.schemas.workers import Worker
 __all__ = [
     "Accepted",
     "Account",
+    "Attention",
     "AuditEntry",
     "Catalogue",
     "Channel",
@@ -49,6 +51,7 @@ __all__ = [
     "JobHost",
     "JobNews",
     "Node",
+    "Overview",
     "Page",
     "Phase",
     "Plan",
@@ -57,6 +60,7 @@ __all__ = [
     "PlanLine",
     "Problem",
     "Retried",
+    "RunningJob",
     "Schedule",
     "ScheduleRun",
     "SlowestTasks",
@@ -68,4 +72,5 @@ __all__ = [
     "Tokens",
     "User",
     "Worker",
+    "WorkerUse",
 ]

@@ -22,6 +22,7 @@ from tests.standins.provisioner_bodies import (
     cluster,
     job,
     node,
+    overview_job,
     user,
     worker,
 )
@@ -46,6 +47,7 @@ class ProvisionerApi:
         self.users = {"u1": user()}
         self.hosts: list[dict[str, Any]] = []
         self.tasks: list[dict[str, Any]] = []
+        self.attention: list[dict[str, Any]] = []
         self.retried: Any = None  # the hosts of the last retry
 
         self.plans: dict[str, dict[str, Any]] = {}
@@ -115,9 +117,14 @@ class ProvisionerApi:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if not token.startswith("access-") or token in self._rejected:
             return problem(401, "The access token has expired.")
+        return self._noun(request, path)
+
+    def _noun(self, request: httpx.Request, path: str) -> httpx.Response:
         match [request.method, *path.strip("/").split("/")]:
             case ["POST", "auth", "logout"]:
                 return httpx.Response(204)
+            case ["GET", "overview"]:
+                return httpx.Response(200, json=self._overview())
             case [_, "clusters", *rest]:
                 return self._clusters(request, rest)
             case [_, "workers", *rest]:
@@ -129,6 +136,26 @@ class ProvisionerApi:
             case [_, "jobs", job_id, *rest] if job_id in self.jobs:
                 return self._job(request, job_id, rest)
         return problem(404, f"{path} does not exist.")
+
+    def _overview(self) -> dict[str, Any]:
+        running = [overview_job(each) for each in self.jobs.values() if each["status"] == "running"]
+        return {
+            "at": CREATED,
+            "attention": self.attention,
+            "attention_count": len(self.attention),
+            "running": running,
+            "running_count": len(running),
+            "queued_count": sum(each["status"] == "queued" for each in self.jobs.values()),
+            "clusters": {"running": len(self.clusters)} if self.clusters else {},
+            "clusters_count": len(self.clusters),
+            "nodes": {"ready": len(self.nodes)},
+            "nodes_count": len(self.nodes),
+            "workers": [
+                {name: worker[name] for name in ("name", "state", "forks", "forks_used")}
+                | {"jobs": len(worker["jobs"])}
+                for worker in self.workers.values()
+            ],
+        }
 
     def _auth(self, path: str, request: httpx.Request) -> httpx.Response:
         if path == "/auth/login":

@@ -182,3 +182,33 @@ def user(user_id: str = "u1", email: str = "vera@example.com", **changes: Any) -
         "updated_at": CREATED,
         **changes,
     }
+
+
+def overview_job(job: dict[str, Any]) -> dict[str, Any]:
+    """A running job as the overview shows it."""
+    under_way = [phase["name"] for phase in job["phases"] if phase["status"] == "running"]
+    shown = {
+        name: job[name] for name in ("id", "type", "cluster_id", "cluster_name", "progress", "started_at")
+    }
+    return {
+        **shown,
+        "phase": under_way[0] if under_way else None,
+        "phases_done": sum(phase["status"] == "succeeded" for phase in job["phases"]),
+        "phases": len(job["phases"]),
+        "estimated_finish_at": job.get("estimated_finish_at"),
+    }
+
+
+def wanted(number: int = 1, **changes: Any) -> dict[str, Any]:
+    """Something that wants somebody: a failed job."""
+    return {
+        "id": f"job/{number}",
+        "kind": "job",
+        "severity": "critical",
+        "what": "provision",
+        "subject": {"noun": "jobs", "id": JOB_ID, "name": f"edge-{number:02}"},
+        "message": 'failed in "Join the workers" on w1: no route',
+        "since": CREATED,
+        "action": "retry",
+        **changes,
+    }

@@ -74,11 +74,17 @@ def api() -> ProvisionerApi:
 
 @asynccontextmanager
 async def terminal(
-    api: ProvisionerApi, *, email: str = EMAIL, password: str = PASSWORD
+    api: ProvisionerApi,
+    *,
+    email: str = EMAIL,
+    password: str = PASSWORD,
+    start: str = "clusters",
+    size: tuple[int, int] = (80, 24),
 ) -> AsyncIterator[Pilot[None]]:
-    """The terminal at 80x24."""
-    app = Terminal(Client("http://127.0.0.1:8000", transport=api.transport), email=email, password=password)
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+    """The terminal, on the list of clusters and at 80x24 unless said otherwise."""
+    client = Client("http://127.0.0.1:8000", transport=api.transport)
+    app = Terminal(client, email=email, password=password, start=start)
+    async with app.run_test(size=size, notifications=True) as pilot:
         yield pilot
 
 

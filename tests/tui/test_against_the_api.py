@@ -18,7 +18,7 @@ from tui.screens.job import JobScreen
 
 @asynccontextmanager
 async def signed_in(server: harness.Api, password: str = harness.PASSWORD) -> AsyncIterator[Pilot[None]]:
-    app = Terminal(Client(server.url), email=harness.ADMIN, password=password)
+    app = Terminal(Client(server.url), email=harness.ADMIN, password=password, start="clusters")
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         yield pilot
 
