@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import click
+
+from tui.web import command as browser
 
 
 @click.command(epilog="Keys: ? lists them, : goes anywhere, q leaves. See docs/terminal.md.")
@@ -41,12 +44,26 @@ import click
     type=click.Path(dir_okay=False, writable=True, path_type=Path),
     help="Keep details of errors in this file.",
 )
-def tui(name: str, url: str, email: str, read_only: bool, start: str, log_file: Path | None) -> None:
+@browser.options
+def tui(
+    name: str,
+    url: str,
+    email: str,
+    read_only: bool,
+    start: str,
+    log_file: Path | None,
+    *,
+    web: bool,
+    **served: Any,
+) -> None:
     """Clusters and jobs in the terminal, live.
 
     The password is asked for on the screen, or taken from KEELYARD_PASSWORD. A sign-in can be kept: in the
     system's keyring, or in a file that only you can read. Profiles, theme and keys are in
     ~/.config/keelyard/config.yaml, or where KEELYARD_CONFIG says.
+
+    With --web the same terminal is served to browsers, which sign in on a page of their own; --email, --open
+    and --log are not for that.
     """
     from tui import connecting, errors, profiles
     from tui.app import Terminal  # Textual takes most of the start; --help does without
@@ -56,7 +73,11 @@ def tui(name: str, url: str, email: str, read_only: bool, start: str, log_file: 
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.getLogger("keelyard.tui").addHandler(handler)
     try:
-        client = connecting.client_of(profiles.chosen(name, url, email, read_only=read_only))
+        profile = profiles.chosen(name, url, email, read_only=read_only)
+        if web:
+            browser.serve(profile.url, read_only=profile.read_only, **served)
+            return
+        client = connecting.client_of(profile)
     except errors.ConfigUnreadable as unreadable:
         raise click.ClickException(str(unreadable)) from unreadable
     except ValueError as wrong:

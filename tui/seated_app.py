@@ -53,12 +53,15 @@ class SeatedApp(App[None]):
         raise NotImplementedError
 
     async def on_mount(self) -> None:
-        """Asks who is there."""
+        """Asks who is there; in a browser its page has asked already."""
         password, self._password = self._password, ""
         self.add_mode(_SIGN_IN_MODE, Screen[None])
         await self.switch_mode(_SIGN_IN_MODE)
         self._add_modes()
-        self._ask(password=password)
+        if self._client.user is not None:
+            self._signed_in()
+        else:
+            self._ask(password=password)
 
     # --- profiles ---
 

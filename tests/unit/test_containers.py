@@ -94,6 +94,17 @@ def test_a_worker_is_stopped_gently_and_reaped():
     assert "shm_size" in worker
 
 
+def test_the_terminal_is_apart_from_the_data_and_knows_no_secret():
+    terminal = SERVICES["terminal"]
+
+    assert "secrets" not in terminal
+    assert terminal["networks"] == ["outside"]
+    assert terminal["command"][:2] == ["tui", "--web"]
+    assert terminal["init"] is True  # what a killed terminal leaves is reaped
+    assert "mem_limit" in terminal
+    assert terminal["ports"] == ["127.0.0.1:${TERMINAL_PORT:-3001}:3001"]
+
+
 def test_the_image_is_built_on_a_base_by_digest_and_from_locked_packages():
     found = instructions()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import ClassVar
 
 from rich.text import Text
@@ -173,6 +174,9 @@ class ClusterScreen(ResourceScreen):
         name = self.cluster.name if self.cluster else self._cluster_id
         with self.reporting():
             content = await self.client.kubeconfig(self._cluster_id)
+            if self.app.is_web:
+                self.deliver(Path(kubeconfigs.suggested_path(name)).name, content)
+                return
             path = await self.app.push_screen_wait(
                 AskPath(f"Save the kubeconfig of {name}", kubeconfigs.suggested_path(name))
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import shlex
 import subprocess
@@ -103,12 +104,20 @@ class SubjectScreen(Screen[None]):
         """Asks where, and again before it replaces a file."""
         if (thing := self._subject()) is None:
             return
+        if self.app.is_web:
+            self.deliver(document.file_name(thing), document.as_yaml(thing))
+            return
         question = AskPath(
             f"Save {document.called(thing)} as YAML, or as JSON by a name that ends so",
             f"./{document.file_name(thing)}",
         )
         if (path := await self.app.push_screen_wait(question)) is not None:
             await self.export(thing, path)
+
+    def deliver(self, name: str, content: str) -> None:
+        """Hands a file to the browser's user: the disk here is the web server's, and not theirs."""
+        self.app.deliver_text(io.StringIO(content), save_filename=name)
+        self.say(f"Your browser saves {name}.")
 
     async def export(self, thing: object, path: str) -> None:
         """Saves a thing, mode 0600; call it from a worker."""
@@ -133,7 +142,7 @@ class SubjectScreen(Screen[None]):
             return
         editor = os.environ.get("VISUAL") or os.environ.get("EDITOR")
         if self.app.is_web:
-            self.say("There is no editor in the browser; y shows it, E saves it on the server.", failed=True)
+            self.say("There is no editor in the browser; y shows it, E saves it.", failed=True)
         elif not editor:
             self.say("Set VISUAL or EDITOR to your editor; y shows it here.", failed=True)
         else:
