@@ -1,8 +1,7 @@
 """One stream of everything that changes, kept open as long as somebody is signed in.
 
 It reconnects by itself and says so, keeps how jobs and clusters stand in the session's `live`, and tells
-what changed: at once, then collected, ever more slowly while it does not stop. A screen asks the server
-again for each telling, and the server counts requests.
+what changed, collected, to whoever shows it.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ from tui.client import Client
 from tui.live_state import Connection
 from tui.stream import Parser, ServerSentEvent
 
-SHORTEST_SECONDS = 0.5  # between two tellings
-_LONGEST_SECONDS = 5.0
+_TELLING_SECONDS = 0.5
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 15.0
 _STEADY_SECONDS = 5.0  # a connection that held so long may be taken up again at once
@@ -28,14 +26,13 @@ _MEASURE_SECONDS = 10.0
 
 
 class Collector:
-    """Puts changes together so that they are told at most twice a second, and then ever more slowly."""
+    """Puts changes together so that they are told at most twice a second."""
 
     def __init__(self, tell: Callable[[messages.News], object]) -> None:
         self._tell = tell
         self._jobs: set[str] = set()
         self._clusters: set[str] = set()
         self._everything = False
-        self._spacing = SHORTEST_SECONDS
         self._told_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -45,15 +42,12 @@ class Collector:
         self._clusters |= {cluster} - {""}
         self._everything |= everything
         if self._timer is None:
-            quiet = time.monotonic() - self._told_at
-            if quiet > 2 * self._spacing:
-                self._spacing = SHORTEST_SECONDS
-            self._timer = asyncio.get_running_loop().call_later(max(0.0, self._spacing - quiet), self._now)
+            wait = max(0.0, self._told_at + _TELLING_SECONDS - time.monotonic())
+            self._timer = asyncio.get_running_loop().call_later(wait, self._now)
 
     def _now(self) -> None:
         self._timer = None
         self._told_at = time.monotonic()
-        self._spacing = min(self._spacing * 1.5, _LONGEST_SECONDS)
         news = messages.News(frozenset(self._jobs), frozenset(self._clusters), self._everything)
         self._jobs, self._clusters, self._everything = set(), set(), False
         self._tell(news)

@@ -75,6 +75,13 @@ class ClusterScreen(ResourceScreen):
         yield RowTable(_CONDITION_COLUMNS, id="conditions")
         yield RowTable(JOB_COLUMNS, id="jobs")
 
+    def news(self, news: messages.News) -> None:
+        """What is told of other clusters does not matter here."""
+        jobs = (self.client.live.jobs.get(job) for job in news.jobs)
+        mine = any(job is not None and job.cluster_id == self._cluster_id for job in jobs)
+        if news.everything or mine or self._cluster_id in news.clusters:
+            super().news(news)
+
     async def fetch(self) -> None:
         """The cluster, its nodes and its jobs, at once."""
         cluster, nodes, jobs = await asyncio.gather(

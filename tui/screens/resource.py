@@ -14,6 +14,7 @@ from textual.timer import Timer
 from textual.widgets import Footer
 
 from tui import errors, messages
+from tui.allowance import Allowance
 from tui.client import Client
 from tui.nouns import ROLES
 from tui.screens.subjects import SubjectScreen
@@ -23,6 +24,7 @@ from tui.widgets.row_table import RowTable
 from tui.widgets.title_bar import TitleBar
 
 SLOW_SECONDS = 2.0  # so long a wait is explained
+_LOADS_AT_ONCE = 5  # for news; then somewhat more often than by time alone
 TOLD_SECONDS = 60.0  # between two askings while the server tells what changes
 
 
@@ -55,6 +57,8 @@ class ResourceScreen(SubjectScreen):
         self._asked_at = 0.0
         self._loading = False
         self._again = False  # something changed while the screen was loading
+        self._later: Timer | None = None
+        self._news_loads = Allowance(_LOADS_AT_ONCE, self.REFRESH_SECONDS * 0.6)
 
     def compose(self) -> ComposeResult:
         """The frame; `body` fills it."""
@@ -118,10 +122,23 @@ class ResourceScreen(SubjectScreen):
         told |= {"clusters"} if news.clusters else set()
         if not news.everything and not told & self.LISTENS_TO:
             return
+        self._reload()
+
+    def _reload(self) -> None:
+        """Loads again soon: the server counts requests, and some clusters change all the time."""
         if self._loading:
-            self._again = True  # not exclusive: steady news would never let a slow answer arrive
-        else:
-            self.load()
+            self._again = True  # called off and begun again, a slow answer would never arrive
+        elif self._later is None:
+            wait = self._news_loads.take() or self._quiet_until - time.monotonic()
+            if wait > 0:
+                self._later = self.set_timer(wait, self._reload_late)
+            else:
+                self.load()
+
+    def _reload_late(self) -> None:
+        self._later = None
+        if self.is_current:
+            self._reload()
 
     def load(self) -> None:
         """Fetches unless the server asked for quiet."""
@@ -164,7 +181,7 @@ class ResourceScreen(SubjectScreen):
     def _settled(self) -> None:
         self._loading = False
         if self._again and self.is_current:
-            self.load()
+            self._reload()
 
     # --- saying things ---
 
