@@ -23,7 +23,7 @@ def checked(response: httpx.Response) -> httpx.Response:
     if code == httpx.codes.FORBIDDEN:
         raise errors.NotAllowed(text)
     if response.is_client_error:
-        raise errors.Refused(text, field_problems(response))
+        raise errors.Refused(text, field_problems(response), code=code)
     raise errors.ServerFailed(text, _wait(response))
 
 

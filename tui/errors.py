@@ -41,8 +41,9 @@ class NotThere(ApiError):
 class Refused(ApiError):
     """The server understood and said no; `fields` has what it said of which member of the request."""
 
-    def __init__(self, message: str, fields: Mapping[str, str] | None = None) -> None:
+    def __init__(self, message: str, fields: Mapping[str, str] | None = None, *, code: int = 0) -> None:
         super().__init__(message)
+        self.code = code
         self.fields = dict(fields or {})
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import ClassVar
 
 from rich.text import Text
+from textual.binding import Binding, BindingType
 
 from tui import messages, text, wire
 from tui.nouns import Noun
 from tui.screens.cluster import ClusterScreen
 from tui.screens.listing import ListScreen
+from tui.screens.new_cluster import NewClusterScreen
 from tui.widgets.row_table import Column, Row
 
 
@@ -25,7 +27,11 @@ class ClustersScreen(ListScreen[wire.ClusterItem]):
         Column("nodes", "NODES", 8),
         Column("cni", "CNI", 8),
     )
-    EMPTY: ClassVar[str] = "No clusters yet. Create one through the API: POST /api/v1/clusters."
+    EMPTY: ClassVar[str] = "No clusters yet. n creates one."
+    LEAST: ClassVar = {"new": "operator"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", "New", id="cluster.new", tooltip="Create a cluster, step by step")
+    ]
 
     async def fetch_page(self, page: int) -> tuple[int, int, list[wire.ClusterItem]]:
         """One page of clusters."""
@@ -46,6 +52,10 @@ class ClustersScreen(ListScreen[wire.ClusterItem]):
             ),
         )
 
+    def action_new(self) -> None:
+        """Into the wizard."""
+        self.app.post_message(messages.Open("clusters", "new"))
+
     def open(self, key: str) -> None:
         """Into the cluster."""
         self.app.post_message(messages.Open("clusters", key))
@@ -56,7 +66,17 @@ NOUN = Noun(
     what="all clusters",
     screen=ClustersScreen,
     detail=ClusterScreen,
+    create=NewClusterScreen,
     key="1",
     aliases=("cl", "cluster"),
     order=10,
+    operations={
+        "wizard.create": ("POST /api/v1/clusters",),
+        "wizard.test": ("POST /api/v1/clusters/test-ssh",),
+        "cluster.new": (
+            "GET /api/v1/catalogue",
+            "GET /api/v1/templates",
+            "GET /api/v1/templates/{template_id}/versions",
+        ),
+    },
 )
