@@ -12,8 +12,10 @@ from weakref import WeakKeyDictionary
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
+from textual.worker import WorkerFailed
 
 from tui import connecting, messages, nouns
+from tui import help as help_text
 from tui.client import Client
 from tui.command_mode import CommandMode
 from tui.palette import Places
@@ -23,6 +25,8 @@ from tui.screens.reading import ReadingScreen
 from tui.screens.resource import ResourceScreen
 
 log = logging.getLogger("keelyard.tui")
+
+_STUMBLED = "An error of the terminal's own. ctrl+r reads the screen again; --log FILE keeps the details."
 
 
 class Terminal(CommandMode):
@@ -39,7 +43,14 @@ class Terminal(CommandMode):
             "ctrl+p", "command_palette", "Palette", id="palette", show=False, tooltip="Search for places"
         ),
         *(
-            Binding(noun.key, f"go('{noun.name}')", noun.name.capitalize(), id=f"go.{noun.name}", show=False)
+            Binding(
+                noun.key,
+                f"go('{noun.name}')",
+                noun.name.capitalize(),
+                id=f"go.{noun.name}",
+                show=False,
+                tooltip=f"{noun.name}: {noun.what}",
+            )
             for noun in nouns.registered()
             if noun.key
         ),
@@ -51,6 +62,7 @@ class Terminal(CommandMode):
             show=False,
             tooltip="Revoke and forget the sign-in",
         ),
+        Binding("t", "next_theme", "Theme", id="theme", show=False, tooltip="Other colours"),
         Binding("question_mark", "help", "Help", id="help", key_display="?"),
         Binding("q", "quit", "Quit", id="quit"),
     ]
@@ -67,6 +79,7 @@ class Terminal(CommandMode):
         """`start` is a path as `nouns.opened` reads it."""
         super().__init__(client, email=email, password=password, connect=connect)
         self._start = start
+        self.stumbled: list[BaseException] = []  # what went wrong without ending the terminal
         self._places: WeakKeyDictionary[Screen[Any], tuple[str, str]] = WeakKeyDictionary()
 
     @override
@@ -103,7 +116,9 @@ class Terminal(CommandMode):
         noun = nouns.find(message.noun)
         if noun is None:
             return
-        if message.key == "new" and noun.create is not None:
+        if message.key == "new" and self.client.read_only:
+            self.tell("This session is read-only: nothing new is made.", failed=True)
+        elif message.key == "new" and noun.create is not None:
             await self.push_screen(noun.create(self.client))
         elif noun.detail is not None:
             await self._enter(noun, message.key, partial(noun.detail, self.client, message.key))
@@ -138,22 +153,18 @@ class Terminal(CommandMode):
 
     def action_help(self) -> None:
         """Lists the keys of the screen below."""
-        keys = [
-            (self.get_key_display(active.binding), active.tooltip or active.binding.description)
-            for active in self.screen.active_bindings.values()
-            if active.enabled and active.binding.id
-        ]
-        keys = [
-            *dict.fromkeys(keys),
-            ("enter", "Open what the cursor is on"),
-            ("tab", "Next part of the screen"),
-        ]
-        self.push_screen(Help(keys))
+        self.push_screen(Help(help_text.groups(self, self.grammar())))
 
     # --- the end ---
 
     @override
     def _handle_exception(self, error: Exception) -> None:
+        if isinstance(error, WorkerFailed) and self.is_running:
+            # What was asked for is not done; the screen itself is whole, so the terminal goes on.
+            log.error("An action stopped on an unexpected error.", exc_info=error.error)
+            self.stumbled.append(error.error)
+            self.tell(_STUMBLED, failed=True)
+            return
         log.critical("The terminal stopped on an unexpected error.", exc_info=error)
         super()._handle_exception(error)
 

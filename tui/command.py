@@ -67,10 +67,13 @@ def tui(
     """
     from tui import connecting, errors, profiles
     from tui.app import Terminal  # Textual takes most of the start; --help does without
+    from tui.log_file import handler as log_file_handler
     from tui.nouns import opened
 
-    handler = logging.FileHandler(log_file, encoding="utf-8") if log_file else logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
+    try:
+        handler = log_file_handler(log_file) if log_file else logging.NullHandler()
+    except OSError as unwritable:
+        raise click.BadParameter(f"{log_file}: {unwritable.strerror}", param_hint="--log") from unwritable
     logging.getLogger("keelyard.tui").addHandler(handler)
     try:
         profile = profiles.chosen(name, url, email, read_only=read_only)

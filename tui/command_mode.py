@@ -12,13 +12,14 @@ from textual.screen import Screen
 
 from tui import commands, connecting, directory, errors, messages, nouns, text
 from tui.client import Client
+from tui.dress import Dress
 from tui.profiles import Profiles
 from tui.screens.command_line import CommandLine
 from tui.screens.resource import ResourceScreen
-from tui.seated_app import SeatedApp
+from tui.themes import THEMES
 
 
-class CommandMode(SeatedApp):
+class CommandMode(Dress):
     """The part of the terminal that understands `:`."""
 
     def __init__(
@@ -33,16 +34,19 @@ class CommandMode(SeatedApp):
         self._typed: list[str] = []
         self._names: dict[str, list[str]] = {}
 
+    def grammar(self) -> commands.Grammar:
+        """What is understood on the screen on top, by whoever is signed in."""
+        role = self.client.user.role if self.client.user else None
+        return commands.Grammar(
+            [noun for noun in nouns.registered() if noun.offered_to(role)],
+            {name: each.tooltip or each.binding.description for name, each in self._keys().items()},
+            self._arguments,
+        )
+
     def action_command(self) -> None:
         """Opens the line."""
         self._names = {}
-        keys = self._keys()
-        role = self.client.user.role if self.client.user else None
-        grammar = commands.Grammar(
-            [noun for noun in nouns.registered() if noun.offered_to(role)],
-            {name: active.tooltip or active.binding.description for name, active in keys.items()},
-            self._arguments,
-        )
+        keys, grammar = self._keys(), self.grammar()
 
         def run(command: commands.Command | None) -> None:
             if command is not None:
@@ -62,7 +66,7 @@ class CommandMode(SeatedApp):
     def _arguments(self, word: str) -> Sequence[str]:
         """What may follow a word; names of things are asked for when they are first wanted."""
         if word == "theme":
-            return sorted(self.available_themes)
+            return list(THEMES)
         if word == "profile":
             return _profiles()
         noun = nouns.find(word)
@@ -112,23 +116,6 @@ class CommandMode(SeatedApp):
                 self._export(command.argument)
             case word:
                 self.tell(f"{word} takes nothing after it.", failed=True)
-
-    def choose_theme(self, name: str) -> None:
-        """Takes a theme by its name."""
-        if name in self.available_themes:
-            self.theme = name
-        else:
-            self.tell(f"There is no theme {name!r}: {', '.join(sorted(self.available_themes))}.", failed=True)
-
-    def tell(self, line: str, *, failed: bool = False) -> None:
-        """Shows a passing line."""
-        self.notify(
-            text.clean(line),
-            title="✗ not done" if failed else "",
-            severity="error" if failed else "information",
-            timeout=10 if failed else 4,
-            markup=False,
-        )
 
     @work(exclusive=True, group="command")
     async def _open_by_name(self, noun: nouns.Noun, word: str) -> None:

@@ -114,13 +114,17 @@ class Grammar:
         near = difflib.get_close_matches(word, sorted(every), n=3, cutoff=0.5)
         return f" Near: {', '.join(near)}." if near else " ? lists the keys, tab the commands."
 
-    def words(self) -> Iterator[tuple[str, str]]:
-        """Every first word with what it is for; nouns first."""
+    def places(self) -> Iterator[tuple[str, str]]:
+        """The words that mean the same on every screen, with what they are for; nouns first."""
         for noun in self.offered:
             yield noun.name, noun.what
             if noun.singular and noun.detail is not None:
                 yield noun.singular, f"one of {noun.name}, by its name or id"
         yield from ((word.name, word.what) for word in WORDS)
+
+    def words(self) -> Iterator[tuple[str, str]]:
+        """Every first word with what it is for, the keys of the screen last."""
+        yield from self.places()
         taken = {noun.name for noun in self.offered} | {word.name for word in WORDS}
         yield from ((name, what) for name, what in self.keys.items() if name not in taken)
 

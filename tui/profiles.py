@@ -4,7 +4,7 @@
     profiles:
       prod: {url: "https://yard.example", email: ana@yard.example}
       audit: {url: "https://yard.example", read_only: true}
-    theme: keelyard-dark
+    theme: colour-blind
     keys: {quit: ctrl+q}
 
 It holds no secret: sign-ins are in `tui.token_store`.

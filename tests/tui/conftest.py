@@ -79,13 +79,16 @@ async def terminal(
     email: str = EMAIL,
     password: str = PASSWORD,
     start: str = "clusters",
+    profile: str = "",
+    read_only: bool = False,
     size: tuple[int, int] = (80, 24),
 ) -> AsyncIterator[Pilot[None]]:
-    """The terminal, on the list of clusters and at 80x24 unless said otherwise."""
-    client = Client("http://127.0.0.1:8000", transport=api.transport)
+    """The terminal, on the list of clusters and at 80x24 unless said otherwise. It may not stumble."""
+    client = Client("http://127.0.0.1:8000", profile=profile, read_only=read_only, transport=api.transport)
     app = Terminal(client, email=email, password=password, start=start)
     async with app.run_test(size=size, notifications=True) as pilot:
         yield pilot
+        assert app.stumbled == []
 
 
 async def open_job(pilot: Pilot[None]) -> None:

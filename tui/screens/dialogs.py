@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, RadioButton, RadioSet, Static
 
@@ -191,16 +192,33 @@ class Choose(Dialog[int]):
 
 
 class Help(Dialog[None]):
-    """The keys that work here."""
+    """The keys that work here, group by group."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,question_mark", "leave", "Leave", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,question_mark", "leave", "Leave", show=False),
+        Binding("j", "scroll(1)", "Down", show=False),
+        Binding("k", "scroll(-1)", "Up", show=False),
+    ]
 
-    def __init__(self, keys: list[tuple[str, str]]) -> None:
+    def __init__(self, groups: Sequence[tuple[str, Sequence[tuple[str, str]]]]) -> None:
         super().__init__()
-        width = max((len(key) for key, _ in keys), default=0)
-        self._lines = "\n".join(f" {key:<{width}}  {what}" for key, what in keys)
+        width = min(16, max((len(key) for _, keys in groups for key, _ in keys), default=0))
+        self._lines = "\n\n".join(
+            "\n".join([title.upper(), *(f" {key:<{width}}  {text.one_line(what)}" for key, what in keys)])
+            for title, keys in groups
+        )
 
     def compose(self) -> ComposeResult:
         """One line per key."""
-        with Vertical(classes="dialog tall"):
-            yield Static(f"Keys on this screen  (esc leaves)\n\n{self._lines}", markup=False)
+        with VerticalScroll(classes="dialog tall") as lines:
+            lines.border_title = "Keys"
+            lines.border_subtitle = "up, down scroll · esc leaves"
+            yield Static(self._lines, markup=False)
+
+    def on_mount(self) -> None:
+        """The lines scroll with the usual keys."""
+        self.query_one(VerticalScroll).focus()
+
+    def action_scroll(self, lines: int) -> None:
+        """Up or down."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)

@@ -13,10 +13,10 @@ from textual.binding import Binding, BindingType
 from textual.timer import Timer
 from textual.widgets import Footer
 
-from tui import errors, messages
+from tui import bindings, errors, messages
 from tui.allowance import Allowance
 from tui.client import Client
-from tui.nouns import ROLES
+from tui.nouns import ROLES, changing
 from tui.screens.subjects import SubjectScreen
 from tui.widgets.crumbs import Crumbs
 from tui.widgets.filter_line import FilterLine
@@ -209,7 +209,13 @@ class ResourceScreen(SubjectScreen):
         ]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What this role may not do is not offered."""
+        """What this role may not do is not offered; to one who only reads, nothing that changes something."""
+        if self.client.read_only and any(
+            binding.action.partition("(")[0] == action
+            for name, binding in bindings.of(type(self)).items()
+            if name in changing()
+        ):
+            return False
         least, user = self.LEAST.get(action), self.client.user
         if least is not None and user is not None and user.role in ROLES:
             return ROLES.index(user.role) >= ROLES.index(least)
