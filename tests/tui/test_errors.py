@@ -18,6 +18,9 @@ from tui.client import Client
 from tui.screens.clusters import ClustersScreen
 
 
+MESSAGE = "Bearer abc.def token=hunter3"
+
+
 class Clumsy(ClustersScreen):
     """Falls over its own feet."""
 
@@ -25,7 +28,7 @@ class Clumsy(ClustersScreen):
     async def action_refresh(self) -> None:
         """Fails as nobody has foreseen."""
         seen = "".join(["hunt", "er2"])  # noqa: F841  a local that must not be seen
-        raise RuntimeError("Bearer abc.def token=" + "hunter3")
+        raise RuntimeError(MESSAGE)
 
 
 async def test_an_action_that_fails_unforeseen_is_told_and_the_terminal_goes_on(
@@ -38,14 +41,14 @@ async def test_an_action_that_fails_unforeseen_is_told_and_the_terminal_goes_on(
     try:
         async with terminal(api) as pilot:
             await sees(pilot, "edge-07")
-            await pilot.app.push_screen(Clumsy(Client("http://127.0.0.1:8000", transport=api.transport)))
+            assert isinstance(pilot.app, Terminal)
+            await pilot.app.push_screen(Clumsy(pilot.app.client))
             await sees(pilot, "edge-07")
             await pilot.press("ctrl+r")
             await until(pilot, lambda: "An error of the terminal's own" in told(pilot), "the line")
             assert "Traceback" not in screen_text(pilot)
             await pilot.press("2")
             await sees(pilot, "provision")
-            assert isinstance(pilot.app, Terminal)
             pilot.app.stumbled.clear()
     finally:
         logger.removeHandler(handler)
@@ -68,7 +71,12 @@ async def test_a_handler_that_fails_ends_the_terminal_calmly(
         raise RuntimeError("no such luck")
 
     monkeypatch.setattr(ClustersScreen, "draw", fail)
-    app = Terminal(Client("http://127.0.0.1:8000", transport=api.transport), email=EMAIL, password=PASSWORD)
+    app = Terminal(
+        Client("http://127.0.0.1:8000", transport=api.transport),
+        email=EMAIL,
+        password=PASSWORD,
+        start="clusters",
+    )
     with pytest.raises(RuntimeError, match="no such luck"):
         async with app.run_test() as pilot:
             await until(pilot, lambda: app._exception, "the end")
