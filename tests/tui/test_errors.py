@@ -17,7 +17,6 @@ from tui.app import Terminal
 from tui.client import Client
 from tui.screens.clusters import ClustersScreen
 
-
 MESSAGE = "Bearer abc.def token=hunter3"
 
 
