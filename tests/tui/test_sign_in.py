@@ -81,7 +81,9 @@ async def test_profiles_are_switched_and_one_stays_signed_in_in_each(server: har
 
     async with started(name="audit") as pilot:  # the next run
         await sees(pilot, "audit · ▲ read-only · ")
-        await pilot.press("ctrl+o")
+        await pilot.press("colon")
+        await until(pilot, lambda: pilot.app.focused is not None and pilot.app.screen.is_modal, "the line")
+        await pilot.press(*"logout", "enter")
         await sees(pilot, "▲ Signed out.")
         assert TokenStore.for_profile("audit").load() is None
         assert TokenStore.for_profile("prod").load() is not None

@@ -26,6 +26,19 @@ _PAUSES = (
 )
 
 
+class Mark(Checkbox):
+    """A checkbox whose mark is there or not, rather than in another colour."""
+
+    def on_mount(self) -> None:
+        """The first mark; the watcher sees changes only."""
+        self._draw()
+
+    @on(Checkbox.Changed)
+    def _draw(self) -> None:
+        self.BUTTON_INNER = "✓" if self.value else " "
+        self.refresh()
+
+
 class LoginScreen(Screen[bool]):
     """Resumes a kept sign-in, or asks for e-mail and password; answers True once the server has accepted."""
 
@@ -59,13 +72,16 @@ class LoginScreen(Screen[bool]):
             yield Input(self._email, placeholder="e-mail", id="email")
             yield Input(self._password, placeholder="password", password=True, id="password")
             if self._client.can_keep:
-                wanted = self._client.profile in self._profiles or self._client.profile == "local"
-                yield Checkbox("Stay signed in on this machine", wanted, id="keep", compact=True)
+                yield Mark("Stay signed in on this machine", self._is_home(), id="keep", compact=True)
             with Horizontal(id="login-buttons"):
                 yield Button("Sign in", id="sign-in", compact=True)
                 yield Button("Forgot password", id="forgot", compact=True)
             yield Static("enter signs in · tab next field · ctrl+q leaves", markup=False)
             yield Static(text.clean(self._reason), id="login-message", markup=False)
+
+    def _is_home(self) -> bool:
+        """Whether one comes back here; an address given once is named after itself."""
+        return self._client.profile in self._profiles or self._client.profile not in self._client.url
 
     def _where(self) -> str:
         profile = f"{self._client.profile} · " if self._client.profile else ""
