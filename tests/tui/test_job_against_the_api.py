@@ -5,14 +5,13 @@ from __future__ import annotations
 from engine.domain.events import EventKind
 from engine.domain.statuses import JobStatus
 from tests.contract import harness
-from tests.integration.conftest import database_url, server_home, template  # noqa: F401
 from tests.tui.conftest import sees, until
-from tests.tui.test_against_the_api import create, open_job, server, signed_in  # noqa: F401
+from tests.tui.test_against_the_api import create, open_job, signed_in
 from tui.screens.job import JobScreen
 from tui.widgets.event_log import EventLog
 
 
-async def test_filters_searches_and_the_whole_log_reach_what_is_not_loaded(server: harness.Api):  # noqa: F811
+async def test_filters_searches_and_the_whole_log_reach_what_is_not_loaded(server: harness.Api):
     run = harness.Run(await create(server), server.cipher)
     await run.claim()
     await run.tell(
