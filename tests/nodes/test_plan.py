@@ -126,9 +126,9 @@ def half_applied(client, plan: dict[str, Any]) -> tuple[dict[str, Any], list[dic
     return client.call("GET", f"/api/v1/jobs/{asked['job_id']}"), events
 
 
-def condition(client) -> dict[str, str]:
+def condition(client, kind: str = "SpecApplied") -> dict[str, str]:
     cluster = client.call("GET", f"/api/v1/clusters/{NAME}")
-    return next(each for each in cluster["conditions"] if each["type"] == "SpecApplied")
+    return next(each for each in cluster["conditions"] if each["type"] == kind)
 
 
 def test_a_drift_plan_is_what_applying_it_then_does(client, yard, on_node, state):
@@ -166,8 +166,13 @@ def test_a_drift_plan_is_what_applying_it_then_does(client, yard, on_node, state
     assert job["status"] == "success", job.get("message")
     assert changes(events) == items(plan)
     assert CANARY not in json.dumps(events)
+    provisioned = condition(client, "CertificatesValid")
     found = look(client, "verify")
     assert items(found) == set()
+    assert condition(client, "CertificatesValid") == provisioned  # seen by both, and moved by neither
+    assert provisioned["status"] == "True"
+    assert provisioned["message"].startswith("First to expire: ")
+    assert f" on {first.name}, " in provisioned["message"]
     assert (condition(client)["status"], condition(client)["reason"]) == ("True", "Verified")
 
 
