@@ -54,7 +54,7 @@ async def test_a_failure_appears_by_itself_is_retried_and_goes(server: harness.A
     await register("yard-1")
     await database.fetch("UPDATE worker SET last_seen = now() + interval '1 h'")  # it has no heartbeat here
     async with signed_in(server) as pilot:
-        await sees(pilot, "● All is well. There is no cluster yet")
+        await sees(pilot, "● All is well. There is no cluster yet: n makes the first one.")
         await sees(pilot, "○ Nothing runs.")
         await sees(pilot, "yard-1 ● 0/8")
 

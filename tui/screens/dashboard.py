@@ -86,13 +86,7 @@ class DashboardScreen(ResourceScreen):
             return
         self.crumbs(f"dashboard · {glance.summary(seen)}")
         width = self._width
-        now = self._now(seen)
-        self._troubles.show(
-            [Row(item.id, (glance.attention(item, now, width, _KEYS),)) for item in seen.attention],
-            count=seen.attention_count,
-            nothing=self._all_well(seen),
-        )
-        self._draw_running(seen, now, width)
+        self._draw_lines(seen, width)
         self.query_one("#fleet-heading", Static).update(glance.heading("FLEET", 0, 0, width))
         self.query_one("#fleet", Static).update(Text("\n").join(glance.fleet(seen, width)))
         self._fold()
@@ -100,7 +94,13 @@ class DashboardScreen(ResourceScreen):
             self.rest()
         self.refresh_bindings()
 
-    def _draw_running(self, seen: wire.Overview, now: datetime, width: int) -> None:
+    def _draw_lines(self, seen: wire.Overview, width: int) -> None:
+        now = self._now(seen)
+        self._troubles.show(
+            [Row(item.id, (glance.attention(item, now, width, _KEYS),)) for item in seen.attention],
+            count=seen.attention_count,
+            nothing=self._all_well(seen),
+        )
         self._under_way.show(
             [Row(job.id, (glance.running(job, seen.at, now, width),)) for job in seen.running],
             count=seen.running_count,
@@ -110,7 +110,9 @@ class DashboardScreen(ResourceScreen):
     def _all_well(self, seen: wire.Overview) -> str:
         if seen.clusters_count:
             return "● All is well. Nothing wants you."
-        return "● All is well. There is no cluster yet: 1 goes to the clusters."
+        if self.check_action("create", ()):
+            return "● All is well. There is no cluster yet: n makes the first one."
+        return "● All is well. There is no cluster yet."
 
     def _fold(self) -> None:
         """Gives every section its lines; the filter line takes one of them while it is there."""
@@ -133,7 +135,7 @@ class DashboardScreen(ResourceScreen):
         """Redraws what counts seconds; not while nobody knows whether it still runs."""
         stale = self._stale or self.client.live.connection is Connection.LOST
         if self.overview is not None and self.is_current and not stale:
-            self._draw_running(self.overview, self._now(self.overview), self._width)
+            self._draw_lines(self.overview, self._width)
 
     def on_resize(self) -> None:
         """Lines are as wide as the screen."""
