@@ -8,6 +8,7 @@ from tui.calls.clusters import ClusterCalls
 from tui.calls.jobs import JobCalls
 from tui.calls.overview import OverviewCalls
 from tui.calls.passwords import PasswordCalls
+from tui.calls.plain import PlainCalls
 from tui.calls.schedules import ScheduleCalls
 from tui.calls.streams import StreamCalls
 from tui.calls.templates import TemplateCalls
@@ -27,5 +28,6 @@ class Client(
     UserCalls,
     StreamCalls,
     PasswordCalls,
+    PlainCalls,
 ):
     """What can be asked of the server, noun by noun."""

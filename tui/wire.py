@@ -22,6 +22,8 @@ from api.schemas.jobs import Event, EventPage, Job, JobHost, Phase, Retried, Slo
 from api.schemas.notification_channels import Channel, Delivery, DeliveryQueued
 from api.schemas.overview import Attention, Overview, RunningJob, WorkerUse
 from api.schemas.plans import Plan, PlanDiff, PlanItem, PlanLine
+from api.schemas.plans import as_text as plan_as_text
+from api.schemas.plans import is_empty as plan_is_empty
 from api.schemas.schedules import Schedule, ScheduleRun
 from api.schemas.templates import Template
 from api.schemas.users import User as Account
@@ -73,4 +75,6 @@ __all__ = [
     "User",
     "Worker",
     "WorkerUse",
+    "plan_as_text",
+    "plan_is_empty",
 ]

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import yaml
@@ -30,23 +30,30 @@ _NAMESPACE = uuid.UUID("0f6c2f4e-8f0c-5b0e-9a53-3e1b6f0f4b1d")  # ids of cluster
 
 
 class SshConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`ssh_config` of the request; secrets may be left out and given on the command line."""
+    """`ssh_config` of the request; secrets may be left out and given on the command line.
+
+    `private_key_file`, `passphrase_file` and `password_file` name files beside the spec file.
+    """
 
     username: str
     auth_method: AuthMethod = AuthMethod.PRIVATE_KEY
     private_key: str | None = None
     passphrase: str | None = None
     password: str | None = None
+    private_key_file: str | None = None
+    passphrase_file: str | None = None
+    password_file: str | None = None
 
 
 class SpecFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The file's fields. `id`, `lab`, `networking`, `artifacts` and `bundle` go beyond the request."""
+    """The file's fields. `kind`, `id`, `artifacts` and `bundle` go beyond the request."""
 
     name: str
     topology: Topology
     components: Components
     nodes: tuple[NodeSpec, ...]
     ssh_config: SshConfig
+    kind: Literal["Cluster"] = "Cluster"  # of several kinds of documents that `keelyard apply` takes
     id: str = ""
     description: str = ""
     template_id: str | None = None
@@ -86,10 +93,28 @@ def load(path: Path) -> SpecFile:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidSpec([FieldProblem(str(path), f"is not YAML: {error}")]) from error
     try:
-        return msgspec.convert(document, SpecFile)
+        file = msgspec.convert(document, SpecFile)
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `$.")
         raise InvalidSpec([FieldProblem(where.rstrip("`") or str(path), message)]) from error
+    return msgspec.structs.replace(file, ssh_config=_with_files(file.ssh_config, path.parent))
+
+
+def _with_files(login: SshConfig, folder: Path) -> SshConfig:
+    """With the secrets that stand in files of their own. Raises InvalidSpec naming the field."""
+    found: dict[str, str] = {}
+    for secret in ("private_key", "passphrase", "password"):
+        named = getattr(login, f"{secret}_file")
+        if named is None or getattr(login, secret):
+            continue
+        try:
+            text = (folder / Path(named).expanduser()).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as unreadable:
+            why = getattr(unreadable, "strerror", None) or "it is not a text file"
+            problem = FieldProblem(f"ssh_config.{secret}_file", f"{named} cannot be read: {why}")
+            raise InvalidSpec([problem]) from unreadable
+        found[secret] = text if secret == "private_key" else text.rstrip("\r\n")  # noqa: S105  a field
+    return msgspec.structs.replace(login, **found)
 
 
 def secrets(file: SpecFile, *, private_key: str | None = None, password: str | None = None) -> SshSecrets:

@@ -1,12 +1,13 @@
-"""`keelyard plan` and `keelyard verify`: what would change; through the API, or by a spec file without it."""
+"""`keelyard plan --spec` and `keelyard verify --spec`: what would change, with neither API nor database.
+
+For a cluster of a server the command line's client of the API does it, `tui.command_line.plans`.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import quote
 
 import click
 import msgspec
@@ -15,18 +16,17 @@ from engine import content
 from engine.domain import plan_text, plans
 from engine.domain.errors import KeelyardError
 from engine.domain.plans import Document, HostPlan, Summary
-from engine.domain.statuses import JobStatus, JobType
+from engine.domain.statuses import JobType
 from engine.execution.artifacts import ArtifactsChoice
 from engine.execution.runner import RunStatus
 from engine.processes import spec_run
-from engine.processes.api_client import ApiClient
 
 CHANGES = 2  # exit code when something differs
 _PATH = click.Path(path_type=Path)
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What both ways print as JSON."""
+    """What is printed as JSON."""
 
     kind: str
     hash: str
@@ -41,28 +41,19 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
         return Document(spec_hash=self.spec_hash, hosts=self.hosts)
 
 
-class Server(msgspec.Struct, frozen=True):
-    """Where the API is and who asks."""
-
-    url: str
-    email: str
-
-
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     """The options that plan and verify share."""
     choices = [
         click.argument("cluster", required=False),
-        click.option("--spec", "spec_path", type=_PATH, help="Spec file: without API and database."),
-        click.option("--url", envvar="KEELYARD_URL", default="http://127.0.0.1:8000", show_default=True),
-        click.option("--email", envvar="KEELYARD_EMAIL", default="", help="Who signs in to the API."),
-        click.option("--ssh-key", type=_PATH, help="With --spec: private key file."),
-        click.option("--ask-pass", is_flag=True, help="With --spec: ask for an SSH password."),
+        click.option("--spec", "spec_path", type=_PATH, help="YAML in the shape of POST /clusters."),
+        click.option("--ssh-key", type=_PATH, help="Private key file; goes to an agent of the run's own."),
+        click.option("--ask-pass", is_flag=True, help="Ask for an SSH password."),
         click.option(
             "--artifacts",
             type=click.Choice([choice.value for choice in ArtifactsChoice]),
-            help="With --spec.",
+            help="Where binaries and images come from.",
         ),
-        click.option("--bundle", type=_PATH, help="With --spec: bundle directory."),
+        click.option("--bundle", type=_PATH, help="Bundle directory."),
         click.option("--bundle-public-key", type=_PATH, envvar="KEELYARD_BUNDLE_PUBLIC_KEY", hidden=True),
         click.option("--full", is_flag=True, help="Print long diffs whole."),
         click.option("--json", "as_json", is_flag=True, help="Print the document as JSON."),
@@ -75,10 +66,9 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @_options
 def plan(**options: Any) -> None:
-    """Say what provisioning CLUSTER would change now; change nothing.
+    """Say what provisioning the cluster of a spec file would change now; change nothing.
 
-    Signs in to the API with --email and KEELYARD_PASSWORD, or asks. With --spec FILE it needs neither API nor
-    database. Exit code 0: nothing would change, 2: something would, 1: it could not be found out.
+    Exit code 0: nothing would change, 2: something would, 1: it could not be found out.
     """
     _look(JobType.PLAN, **options)
 
@@ -86,10 +76,9 @@ def plan(**options: Any) -> None:
 @click.command()
 @_options
 def verify(**options: Any) -> None:
-    """Say in what CLUSTER differs from its spec; only read.
+    """Say in what the cluster of a spec file differs from it; only read.
 
-    Signs in to the API with --email and KEELYARD_PASSWORD, or asks. With --spec FILE it needs neither API nor
-    database. Exit code 0: nothing differs, 2: something does, 1: it could not be found out.
+    Exit code 0: nothing differs, 2: something does, 1: it could not be found out.
     """
     _look(JobType.VERIFY, **options)
 
@@ -99,19 +88,13 @@ def _look(
     *,
     cluster: str | None,
     spec_path: Path | None,
-    url: str,
-    email: str,
     full: bool,
     as_json: bool,
     **access: Any,
 ) -> NoReturn:
-    if (cluster is None) == (spec_path is None):
+    if spec_path is None or cluster is not None:
         raise click.UsageError("Name a cluster, or a spec file with --spec.")
-    if spec_path is not None:
-        found = _without_server(job_type, spec_path, spec_run.Access(**access))
-    else:
-        assert cluster is not None
-        found = _through_server(job_type, cluster, Server(url, email))
+    found = _found(job_type, spec_path, spec_run.Access(**access))
     if as_json:
         click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
@@ -120,7 +103,7 @@ def _look(
     raise click.exceptions.Exit(0 if found.document.is_empty else CHANGES)
 
 
-def _without_server(job_type: JobType, spec_path: Path, access: spec_run.Access) -> Found:
+def _found(job_type: JobType, spec_path: Path, access: spec_run.Access) -> Found:
     loaded = spec_run.load(spec_path, access)
     playbook = content.playbooks() / f"{job_type.playbook}.yml"
     outcome = spec_run.execute(loaded, playbook, check=True)
@@ -137,29 +120,3 @@ def _without_server(job_type: JobType, spec_path: Path, access: spec_run.Access)
         summary=plans.summary(document),
         hosts=dict(document.hosts),
     )
-
-
-def _through_server(job_type: JobType, cluster: str, server: Server) -> Found:
-    with ApiClient(server.url) as client:
-        _sign_in(client, server.email)
-        started = client.call("POST", f"/api/v1/clusters/{quote(cluster, safe='')}/{job_type.value}")
-        job_id = started["job_id"]
-        click.echo(f"Job {job_id}", err=True)
-        if waiting_for := client.call("GET", f"/api/v1/jobs/{job_id}").get("waiting_for"):
-            click.echo(f"It waits for: {waiting_for}", err=True)
-        for event in client.events(job_id):
-            if event["kind"] == "phase_started":
-                click.echo(f"== {event['data']['name']}", err=True)
-            elif event["kind"] in ("host_failed", "host_unreachable"):
-                click.echo(f"!! {event['host']}: {event['message']}", err=True)
-        job = client.call("GET", f"/api/v1/jobs/{job_id}")
-        if job["status"] != JobStatus.SUCCESS:
-            why = job.get("message") or job.get("reason") or ""
-            raise KeelyardError(f"The {job_type.value} job ended as {job['status']}. {why}".strip())
-        return msgspec.convert(client.call("GET", f"/api/v1/jobs/{job_id}/plan"), Found)
-
-
-def _sign_in(client: ApiClient, email: str) -> None:
-    email = email or click.prompt("E-mail", err=True)
-    password = os.environ.get("KEELYARD_PASSWORD") or click.prompt("Password", hide_input=True, err=True)
-    client.log_in(email, password)
