@@ -1,7 +1,7 @@
 """The `keelyard` command: finds its subcommands through entry points and turns errors into exit codes.
 
 Exit codes: 0 done, 1 failed with a message, 2 wrong usage or, of plan and verify, a difference found, 3 a run
-ended with failed nodes, 130 interrupted.
+ended with failed nodes (`keelyard run`) or a server cannot be reached, 4 not signed in, 130 interrupted.
 """
 
 from __future__ import annotations

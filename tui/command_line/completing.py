@@ -82,7 +82,7 @@ def _names(context: click.Context, noun: str) -> Iterable[str]:
         return [name(thing, resource) for thing in page["data"]]
 
     given = access.of({option: value for option, value in context.params.items() if value is not None})
-    with contextlib.redirect_stderr(io.StringIO()):
+    with contextlib.redirect_stderr(io.StringIO()), context.scope(cleanup=False):
         try:
             return given.run(work)
         except (click.ClickException, TimeoutError, OSError):
