@@ -10,8 +10,10 @@ from tui.calls.overview import OverviewCalls
 from tui.calls.passwords import PasswordCalls
 from tui.calls.plain import PlainCalls
 from tui.calls.schedules import ScheduleCalls
+from tui.calls.service_tokens import ServiceTokenCalls
 from tui.calls.streams import StreamCalls
 from tui.calls.templates import TemplateCalls
+from tui.calls.tenants import TenantCalls
 from tui.calls.users import UserCalls
 from tui.calls.workers import WorkerCalls
 
@@ -25,6 +27,8 @@ class Client(
     AuditLogCalls,
     OverviewCalls,
     TemplateCalls,
+    TenantCalls,
+    ServiceTokenCalls,
     UserCalls,
     StreamCalls,
     PasswordCalls,

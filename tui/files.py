@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 
@@ -29,3 +31,25 @@ def save(content: str, path: str, *, replace: bool = False) -> Path:
         Path(beside).unlink(missing_ok=True)
         raise
     return target
+
+
+async def save_stream(pieces: AsyncIterator[bytes], path: str) -> tuple[Path, int]:
+    """Writes a new file, mode 0600, as its pieces come; returns where, and its size.
+
+    Half a file is left by nothing: what the pieces or the disk raise takes it away again. Raises OSError.
+    """
+    target, descriptor = _new(path)
+    size = 0
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            async for piece in pieces:
+                size += await asyncio.to_thread(file.write, piece)
+    except BaseException:
+        await asyncio.to_thread(target.unlink, missing_ok=True)
+        raise
+    return target, size
+
+
+def _new(path: str) -> tuple[Path, int]:
+    target = Path(path).expanduser().absolute()
+    return target, os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -26,6 +26,7 @@ _SIGNS: dict[str, tuple[str, str]] = {
     "started": ("●", "green"),
     "delivered": ("●", "green"),
     "enabled": ("●", "green"),
+    "active": ("●", "green"),
     "missed": ("▲", "bold yellow"),
     "dead": ("✗", "bold red"),
     "disabled": ("○", "dim"),

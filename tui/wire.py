@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from api.schemas.audit_logs import AuditEntry
+from api.schemas.audit_logs import AuditEntry, AuditHead
 from api.schemas.auth import Tokens, User
 from api.schemas.catalogue import Catalogue, Choice, ChoiceField
 from api.schemas.cluster_specs import ClusterSpec
 from api.schemas.clusters import (
     Cluster,
     ClusterItem,
+    Condition,
     Created,
     Deleted,
     HostKey,
+    LastJob,
     Node,
     SshReport,
     SshResult,
@@ -25,7 +27,9 @@ from api.schemas.plans import Plan, PlanDiff, PlanItem, PlanLine
 from api.schemas.plans import as_text as plan_as_text
 from api.schemas.plans import is_empty as plan_is_empty
 from api.schemas.schedules import Schedule, ScheduleRun
+from api.schemas.service_tokens import ServiceToken, ServiceTokenMade
 from api.schemas.templates import Template
+from api.schemas.tenants import Member, Tenant
 from api.schemas.users import User as Account
 from api.schemas.workers import Worker
 
@@ -34,6 +38,7 @@ __all__ = [
     "Account",
     "Attention",
     "AuditEntry",
+    "AuditHead",
     "Catalogue",
     "Channel",
     "Choice",
@@ -42,6 +47,7 @@ __all__ = [
     "ClusterItem",
     "ClusterNews",
     "ClusterSpec",
+    "Condition",
     "Created",
     "Deleted",
     "Delivery",
@@ -52,6 +58,8 @@ __all__ = [
     "Job",
     "JobHost",
     "JobNews",
+    "LastJob",
+    "Member",
     "Node",
     "Overview",
     "Page",
@@ -65,11 +73,14 @@ __all__ = [
     "RunningJob",
     "Schedule",
     "ScheduleRun",
+    "ServiceToken",
+    "ServiceTokenMade",
     "SlowestTasks",
     "Snapshot",
     "SshReport",
     "SshResult",
     "Template",
+    "Tenant",
     "TimedTask",
     "Tokens",
     "User",

@@ -8,9 +8,11 @@ from datetime import datetime
 import msgspec
 
 from api.schemas.common import Reply, Request, TenantName
-from engine.domain.conditions import Condition
+from engine.domain import conditions
 from engine.domain.specs import AuthMethod
 from engine.domain.statuses import NodeRole, OsType
+
+Condition = conditions.Condition
 
 
 class TopologyRequest(Request):

@@ -249,6 +249,8 @@ class ProvisionerApi:
     def _workers(self, rest: list[str]) -> httpx.Response:
         if not rest:
             return self._page(list(self.workers.values()))
+        if len(rest) == 1:
+            return httpx.Response(200, json=self.workers[rest[0]])
         name, verb = rest
         state = "draining" if verb == "drain" else "ready"
         self.workers[name] |= {"drained": verb == "drain", "state": state}

@@ -89,10 +89,16 @@ async def test_a_cluster_shows_its_nodes_and_its_job(server: harness.Api):
     async with signed_in(server) as pilot:
         await sees(pilot, "yard-1")
         await pilot.press("enter")
+        await sees(pilot, "LAST JOBS")
+        await pilot.press("greater_than_sign")
         await sees(pilot, "control-01")
         text = screen_text(pilot)
         assert "worker-01" in text
         assert "192.0.2.20" in text
 
+        await pilot.press("greater_than_sign")
+        await sees(pilot, "Nothing was observed yet")
+        await pilot.press("greater_than_sign")
+        await sees(pilot, "jobs 1")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(pilot.app.screen, JobScreen), "the job")

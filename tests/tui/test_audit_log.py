@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import stat
+from pathlib import Path
+
 import pytest
 from textual.widgets import Input
 
@@ -38,6 +41,32 @@ async def test_entries_are_listed_narrowed_by_the_server_and_shown_in_full(serve
         pilot.app.screen.query_one("#filters", Input).value = "actor=nobody@example.local"
         await pilot.press("enter")
         await sees(pilot, "No entry fits.")
+
+
+async def test_what_fits_is_saved_as_a_file_of_its_owner_and_the_head_is_shown(
+    server: harness.Api, tmp_path: Path
+):
+    saved = tmp_path / "log.csv"
+    async with signed_in(server) as pilot:
+        await sees(pilot, "clusters 0")
+        await pilot.press("6")
+        await sees(pilot, "session:login")
+        for name, told in (("log.txt", "neither .csv nor .jsonl"), ("log.csv", "Saved ")):
+            await pilot.press("x")
+            await sees(pilot, "Save every entry that fits")
+            pilot.app.screen.query_one("#path", Input).value = str(tmp_path / name)
+            await pilot.press("enter")
+            await sees(pilot, told)
+        assert stat.S_IMODE(saved.stat().st_mode) == 0o600
+        assert "session:login" in saved.read_text()
+        await pilot.press("x")
+        await sees(pilot, "Save every entry that fits")
+        pilot.app.screen.query_one("#path", Input).value = str(saved)
+        await pilot.press("enter")
+        await sees(pilot, "exists and was left as it is")
+        await pilot.press("h")
+        await sees(pilot, "Sequence")
+    assert [path.name for path in tmp_path.iterdir()] == ["log.csv"]
 
 
 @pytest.mark.parametrize("line", ["actor", "actor=", "=x", "colour=red", "status=refused x"])

@@ -24,7 +24,7 @@ from tui.client import Client
 from tui.screens.cluster import ClusterScreen
 from tui.screens.dashboard import DashboardScreen
 from tui.screens.job import JobScreen
-from tui.screens.workers import WorkersScreen
+from tui.screens.workers import WorkerScreen
 from tui.widgets.section import Section
 
 
@@ -139,7 +139,7 @@ async def test_what_wants_somebody_is_opened_or_mended_with_one_key(api: Provisi
         await until(pilot, lambda: "no backup" in [n.message for n in pilot.app._notifications], "its words")
 
         await pilot.press("up", "enter")
-        await until(pilot, lambda: isinstance(pilot.app.screen, WorkersScreen), "the workers")
+        await until(pilot, lambda: isinstance(pilot.app.screen, WorkerScreen), "the worker")
         await sees(pilot, "yard-3")
         await pilot.press("0")
         await until(pilot, lambda: isinstance(pilot.app.screen, DashboardScreen), "the dashboard")

@@ -28,7 +28,7 @@ def finished(api: ProvisionerApi) -> None:
 
 async def test_a_plan_is_awaited_and_then_told_by_sign_word_and_difference(api: ProvisionerApi):
     async with on_cluster(api) as pilot:
-        await pilot.press("n")
+        await pilot.press("P")
         await sees(pilot, "Looking at the nodes")
         finished(api)
         await pilot.press("ctrl+r")
@@ -79,7 +79,7 @@ async def test_there_is_nothing_to_apply_where_nothing_would_change(api: Provisi
 
 async def test_a_job_that_failed_says_why_there_is_no_plan(api: ProvisionerApi):
     async with on_cluster(api) as pilot:
-        await pilot.press("n")
+        await pilot.press("P")
         await sees(pilot, "Looking at the nodes")
         api.jobs[PLAN_ID] |= {"status": "failed", "message": "c1: no answer"}
         await pilot.press("ctrl+r")

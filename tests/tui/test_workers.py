@@ -19,7 +19,10 @@ async def test_workers_are_listed_with_state_and_load(api: ProvisionerApi):
             assert word in first
         assert "✗ lost" in second
         await pilot.press("enter")
-        await sees(pilot, JOB_ID[:8])
+        await sees(pilot, "‹ workers ‹ yard-1 · ● ready · jobs 1")
+        await sees(pilot, "2/8 forks")
+        await pilot.press("enter")
+        await sees(pilot, "‹ yard-1 ‹ job provision edge-07")
 
 
 async def test_a_worker_is_drained_after_a_question_and_resumed(api: ProvisionerApi):

@@ -19,6 +19,15 @@ class ChannelCalls(Session):
             "/api/v1/notification-channels", wire.Page[wire.Channel], page=page, page_size=PAGE_SIZE
         )
 
+    async def channel(self, channel_id: str) -> wire.Channel:
+        """One channel."""
+        return await self._get(f"/api/v1/notification-channels/{channel_id}", wire.Channel)
+
+    async def delivery(self, channel_id: str, delivery_id: str) -> wire.Delivery:
+        """One notice with all its tries."""
+        path = f"/api/v1/notification-channels/{channel_id}/deliveries/{delivery_id}"
+        return await self._get(path, wire.Delivery)
+
     async def deliveries(self, channel_id: str, page: int = 1) -> wire.Page[wire.Delivery]:
         """One page of a channel's notices, latest first."""
         path = f"/api/v1/notification-channels/{channel_id}/deliveries"

@@ -33,10 +33,10 @@ class ClusterCalls(Session):
         response = await self._call("POST", "/api/v1/clusters/test-ssh", json=body, timeout=_LOGIN_TIMEOUT)
         return decode(response, wire.SshReport)
 
-    async def clusters(self, page: int = 1) -> wire.Page[wire.ClusterItem]:
-        """One page of clusters."""
+    async def clusters(self, page: int = 1, **where: str) -> wire.Page[wire.ClusterItem]:
+        """One page of clusters, by `status_filter` and `search`, in the order of `sort`."""
         return await self._get(
-            "/api/v1/clusters", wire.Page[wire.ClusterItem], page=page, page_size=PAGE_SIZE
+            "/api/v1/clusters", wire.Page[wire.ClusterItem], page=page, page_size=PAGE_SIZE, **where
         )
 
     async def cluster(self, cluster_id: str) -> wire.Cluster:
@@ -47,11 +47,10 @@ class ClusterCalls(Session):
         """What a cluster was asked to be, without secrets; in the shape of a spec file."""
         return await self._get(f"/api/v1/clusters/{cluster_id}/spec", wire.ClusterSpec)
 
-    async def nodes(self, cluster_id: str) -> wire.Page[wire.Node]:
-        """The first page of a cluster's nodes."""
-        return await self._get(
-            f"/api/v1/clusters/{cluster_id}/nodes", wire.Page[wire.Node], page_size=PAGE_SIZE
-        )
+    async def nodes(self, cluster_id: str, page: int = 1, **where: str) -> wire.Page[wire.Node]:
+        """One page of a cluster's nodes, by `status_filter` and `search`, in the order of `sort`."""
+        path = f"/api/v1/clusters/{cluster_id}/nodes"
+        return await self._get(path, wire.Page[wire.Node], page=page, page_size=PAGE_SIZE, **where)
 
     async def provision(self, cluster_id: str, *, plan_hash: str | None = None) -> wire.Accepted:
         """Queues a provision job; with a hash one that applies that plan and nothing else."""
@@ -66,10 +65,10 @@ class ClusterCalls(Session):
         """Queues a job that finds out what differs from the spec."""
         return await self._post(f"/api/v1/clusters/{cluster_id}/verify")
 
-    async def plans(self, cluster_id: str) -> wire.Page[wire.PlanLine]:
-        """The newest plans of a cluster."""
+    async def plans(self, cluster_id: str, page: int = 1) -> wire.Page[wire.PlanLine]:
+        """One page of a cluster's plans, newest first."""
         path = f"/api/v1/clusters/{cluster_id}/plans"
-        return await self._get(path, wire.Page[wire.PlanLine], page_size=PAGE_SIZE)
+        return await self._get(path, wire.Page[wire.PlanLine], page=page, page_size=PAGE_SIZE)
 
     async def job_plan(self, job_id: str) -> wire.Plan:
         """What a plan or verify job found. Raises NotThere while there is nothing."""

@@ -21,9 +21,14 @@ _LOG_TIMEOUT = httpx.Timeout(15.0, connect=5.0, read=60.0)
 class JobCalls(Session):
     """Jobs, their hosts and events."""
 
-    async def jobs(self, page: int = 1, *, cluster_id: str | None = None) -> wire.Page[wire.Job]:
-        """One page of jobs, newest first; of one cluster when asked so."""
-        query: dict[str, Any] = {"page": page, "page_size": PAGE_SIZE}
+    async def jobs(
+        self, page: int = 1, *, cluster_id: str | None = None, **where: str
+    ) -> wire.Page[wire.Job]:
+        """One page of jobs, newest first; of one cluster when asked so.
+
+        `where` is `status_filter`, `type`, `search` and `sort` as the API takes them.
+        """
+        query: dict[str, Any] = {"page": page, "page_size": PAGE_SIZE, **where}
         if cluster_id is not None:
             query["cluster_id"] = cluster_id
         return await self._get("/api/v1/jobs", wire.Page[wire.Job], **query)

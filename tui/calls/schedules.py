@@ -13,18 +13,22 @@ from tui.session import Session
 class ScheduleCalls(Session):
     """Schedules and what became of their due times."""
 
-    async def schedules(self, page: int = 1) -> wire.Page[wire.Schedule]:
-        """One page of schedules, by name."""
-        return await self._get("/api/v1/schedules", wire.Page[wire.Schedule], page=page, page_size=PAGE_SIZE)
+    async def schedules(self, page: int = 1, **where: str) -> wire.Page[wire.Schedule]:
+        """One page of schedules, by name; of a `cluster_id`, and `enabled` or not."""
+        return await self._get(
+            "/api/v1/schedules", wire.Page[wire.Schedule], page=page, page_size=PAGE_SIZE, **where
+        )
 
     async def schedule(self, schedule_id: str) -> wire.Schedule:
         """One schedule with its next due times."""
         return await self._get(f"/api/v1/schedules/{schedule_id}", wire.Schedule)
 
-    async def schedule_runs(self, schedule_id: str) -> wire.Page[wire.ScheduleRun]:
-        """The latest of what became of a schedule's due times."""
+    async def schedule_runs(
+        self, schedule_id: str, page: int = 1, **where: str
+    ) -> wire.Page[wire.ScheduleRun]:
+        """One page of what became of a schedule's due times, latest first; of one `outcome`."""
         path = f"/api/v1/schedules/{schedule_id}/runs"
-        return await self._get(path, wire.Page[wire.ScheduleRun], page_size=PAGE_SIZE)
+        return await self._get(path, wire.Page[wire.ScheduleRun], page=page, page_size=PAGE_SIZE, **where)
 
     async def save_schedule(self, values: dict[str, Any], schedule_id: str | None) -> wire.Schedule:
         """Makes a schedule, or replaces the one with this id."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import msgspec
 
@@ -23,6 +24,20 @@ class TemplateCalls(Session):
         """One page of a template's versions, latest first."""
         path = f"/api/v1/templates/{template_id}/versions"
         return await self._get(path, wire.Page[wire.Template], page=page, page_size=PAGE_SIZE)
+
+    async def template(self, reference: str, version: int | None = None) -> wire.Template:
+        """A template by id or name, in its latest version or another."""
+        query = {} if version is None else {"version": version}
+        return await self._get(f"/api/v1/templates/{reference}", wire.Template, **query)
+
+    async def save_template(self, values: dict[str, Any], template_id: str | None) -> wire.Template:
+        """Makes a template, or writes a new version of the one with this id. Raises ApiError."""
+        if template_id is not None:
+            response = await self._call("PUT", f"/api/v1/templates/{template_id}", json=values)
+        else:
+            headers = {"Idempotency-Key": str(uuid.uuid4())}
+            response = await self._call("POST", "/api/v1/templates", headers=headers, json=values)
+        return decode(response, wire.Template)
 
     async def template_from(self, cluster: wire.Cluster, name: str, description: str) -> wire.Template:
         """Makes a template of what a cluster is. Raises ApiError."""

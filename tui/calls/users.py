@@ -14,9 +14,15 @@ from tui.session import Session
 class UserCalls(Session):
     """Users."""
 
-    async def users(self, page: int = 1) -> wire.Page[wire.Account]:
-        """One page of users, by e-mail address."""
-        return await self._get("/api/v1/users", wire.Page[wire.Account], page=page, page_size=PAGE_SIZE)
+    async def users(self, page: int = 1, **where: str) -> wire.Page[wire.Account]:
+        """One page of users, by e-mail address; narrowed by `search`, `role`, `enabled`."""
+        return await self._get(
+            "/api/v1/users", wire.Page[wire.Account], page=page, page_size=PAGE_SIZE, **where
+        )
+
+    async def user_of(self, user_id: str) -> wire.Account:
+        """One user."""
+        return await self._get(f"/api/v1/users/{user_id}", wire.Account)
 
     async def save_user(self, values: dict[str, Any], user_id: str | None = None) -> wire.Account:
         """Makes a user, or changes members of one. Raises ApiError."""

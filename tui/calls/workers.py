@@ -18,6 +18,14 @@ class WorkerCalls(Session):
         """One page of workers, by name."""
         return await self._get("/api/v1/workers", wire.Page[wire.Worker], page=page, page_size=PAGE_SIZE)
 
+    async def worker(self, name: str) -> wire.Worker:
+        """One worker."""
+        return await self._get(f"/api/v1/workers/{quote(name, safe='')}", wire.Worker)
+
+    async def remove_worker(self, name: str) -> None:
+        """Forgets a worker that is gone. Raises ApiError for one that is not."""
+        await self._call("DELETE", f"/api/v1/workers/{quote(name, safe='')}")
+
     async def set_drained(self, name: str, *, drained: bool) -> wire.Worker:
         """Drains a worker, or lets it take jobs again."""
         path = f"/api/v1/workers/{quote(name, safe='')}/{'drain' if drained else 'resume'}"

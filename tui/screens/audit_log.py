@@ -12,13 +12,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
-from tui import text, wire
+from tui import files, messages, text, wire
 from tui.client import Client
 from tui.nouns import Noun
-from tui.screens.dialogs import Dialog
+from tui.screens.dialogs import AskPath, Dialog
 from tui.screens.listing import ListScreen
 from tui.widgets.row_table import Column, Row
 
+_FORMATS = ("csv", "jsonl")
 FILTERS = ("actor", "action", "resource", "status", "since", "until")
 _OUTCOMES = {"success": ("✓", "green"), "refused": ("▲", "yellow"), "failed": ("✗", "red")}
 
@@ -122,6 +123,8 @@ class AuditLogScreen(ListScreen[wire.AuditEntry]):
     EMPTY: ClassVar[str] = "No entry fits. Press f to change the filters."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f", "filters", "Filters", id="audit.filters", tooltip="Ask the server for certain entries"),
+        Binding("x", "save", "Save all", id="audit.save", tooltip="Save all that fit as CSV or JSON lines"),
+        Binding("h", "head", "Head", id="audit.head", tooltip="The end of the chain, to keep elsewhere"),
     ]
 
     def __init__(self, client: Client) -> None:
@@ -155,6 +158,38 @@ class AuditLogScreen(ListScreen[wire.AuditEntry]):
             self._line, self.page = line, 1
             self.action_refresh()
 
+    @work(exclusive=True, group="act")
+    async def action_head(self) -> None:
+        """The end of the chain in full; Y copies it there."""
+        with self.reporting():
+            self.app.post_message(messages.Read(await self.client.audit_head()))
+
+    @work(exclusive=True, group="act")
+    async def action_save(self) -> None:
+        """Asks where; the file's ending says the format."""
+        path = await self.app.push_screen_wait(
+            AskPath("Save every entry that fits, by the ending as .csv or .jsonl", "./audit-log.jsonl")
+        )
+        if path is None:
+            return
+        form = path.rpartition(".")[2]
+        if form not in _FORMATS:
+            self.say(f"{path} ends in neither .csv nor .jsonl.", failed=True)
+            return
+        with self.reporting():
+            if self.app.is_web:
+                pieces = [piece async for piece in self.client.audit_file(form, **parse(self._line))]
+                self.deliver(f"audit-log.{form}", b"".join(pieces).decode())
+                return
+            try:
+                saved, size = await files.save_stream(self.client.audit_file(form, **parse(self._line)), path)
+            except FileExistsError:
+                self.say(f"{path} exists and was left as it is. Choose another name.", failed=True)
+            except OSError as error:
+                self.say(f"{path} cannot be written: {error.strerror}.", failed=True)
+            else:
+                self.say(f"Saved {size} bytes in {saved}")
+
 
 NOUN = Noun(
     name="audit",
@@ -164,4 +199,10 @@ NOUN = Noun(
     aliases=("au",),
     least="operator",
     order=70,
+    operations={
+        "": ("GET /api/v1/audit-logs",),
+        "audit.filters": ("GET /api/v1/audit-logs",),
+        "audit.save": ("GET /api/v1/audit-logs",),
+        "audit.head": ("GET /api/v1/audit-logs/head",),
+    },
 )

@@ -1,24 +1,13 @@
-"""The form that makes or changes a notification channel, and the one sight of a webhook's secret."""
+"""The form that makes or changes a notification channel."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.widgets import Static
-
 from tui import text, wire
-from tui.screens.dialogs import Dialog
-from tui.screens.form import Form
+from tui.screens.form import Field, Form, listed
 
 _EVENTS = ("job_types", "statuses", "clusters")
-
-
-def _listed(typed: str) -> list[str]:
-    """What stands between commas or blanks."""
-    return typed.replace(",", " ").split()
 
 
 class ChannelForm(Form[wire.Channel]):
@@ -26,7 +15,7 @@ class ChannelForm(Form[wire.Channel]):
 
     FIELDS: ClassVar = (
         ("name", "Name", ""),
-        ("kind", "Kind", "webhook"),
+        Field("kind", "Kind", "webhook", choices=("webhook", "mail")),
         ("url", "URL", "https://"),
         ("recipients", "Mail to", ""),
         ("job_types", "Job types", ""),
@@ -54,34 +43,9 @@ class ChannelForm(Form[wire.Channel]):
             "name": values["name"],
             "kind": values["kind"],
             "url": None if values["url"] in {"", "https://"} else values["url"],
-            "recipients": _listed(values["recipients"]),
-            "events": {member: _listed(values[member]) for member in _EVENTS},
+            "recipients": listed(values["recipients"]),
+            "events": {member: listed(values[member]) for member in _EVENTS},
         }
         if self.known is None:
             return await self.client.save_channel(body, None)
         return await self.client.save_channel(body | {"enabled": self.known.enabled}, self.known.id)
-
-
-class Secret(Dialog[None]):
-    """A webhook's secret, for the only time; it leaves by esc alone, so that no stray key hides it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("c", "copy", "Copy")]
-
-    def __init__(self, channel: wire.Channel, secret: str) -> None:
-        super().__init__()
-        self._channel_name = channel.name
-        self._secret = secret
-
-    def compose(self) -> ComposeResult:
-        """The secret on a line of its own, to be marked with the mouse where copying does not work."""
-        heading = f"Secret of {text.one_line(self._channel_name)}. It is not shown again."
-        with Vertical(classes="dialog"):
-            yield Static(heading, markup=False)
-            yield Static(self._secret, id="secret", markup=False)
-            yield Static("The receiver checks the signature of each notice with it.", markup=False)
-            yield Static("c  copy     esc  leave", markup=False)
-
-    def action_copy(self) -> None:
-        """To the clipboard, of terminals that have one."""
-        self.app.copy_to_clipboard(self._secret)
-        self.notify("Copied, where the terminal allows it.", markup=False)

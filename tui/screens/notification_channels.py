@@ -14,9 +14,10 @@ from textual.widgets import Static
 from tui import messages, text, wire
 from tui.client import Client
 from tui.nouns import Noun
-from tui.screens.channel_form import ChannelForm, Secret
+from tui.screens.channel_form import ChannelForm
 from tui.screens.dialogs import Confirm, TypeName
 from tui.screens.listing import ListScreen
+from tui.screens.secret import Secret
 from tui.widgets.row_table import Column, Row, RowTable
 
 
@@ -25,6 +26,9 @@ def target(channel: wire.Channel) -> str:
     if channel.url is None:
         return ", ".join(channel.recipients)
     return urlsplit(channel.url).netloc
+
+
+_USE = "The receiver checks the signature of each notice with it."
 
 
 class ChannelsScreen(ListScreen[wire.Channel]):
@@ -73,13 +77,7 @@ class ChannelsScreen(ListScreen[wire.Channel]):
 
     def open(self, key: str) -> None:
         """Into the deliveries."""
-        for channel in self.things:
-            if channel.id == key:
-                self.app.push_screen(DeliveriesScreen(self.client, channel))
-
-    def _selected(self) -> wire.Channel | None:
-        key = self.query_one(RowTable).selected
-        return next((channel for channel in self.things if channel.id == key), None)
+        self.app.post_message(messages.Open("channels", key))
 
     @work(exclusive=True, group="act")
     async def action_create(self) -> None:
@@ -91,7 +89,7 @@ class ChannelsScreen(ListScreen[wire.Channel]):
     @work(exclusive=True, group="act")
     async def action_edit(self) -> None:
         """The form, filled."""
-        if (channel := self._selected()) is None:
+        if (channel := self.subject()) is None:
             return
         if await self.app.push_screen_wait(ChannelForm(self.client, channel)) is not None:
             self.action_refresh()
@@ -99,7 +97,7 @@ class ChannelsScreen(ListScreen[wire.Channel]):
     @work(exclusive=True, group="act")
     async def action_rotate(self) -> None:
         """Asks, then shows the new secret."""
-        if (channel := self._selected()) is None:
+        if (channel := self.subject()) is None:
             return
         question = f"Give {channel.name} a new secret?"
         if await self.app.push_screen_wait(Confirm(question, "The old one signs as well for 24 hours.")):
@@ -108,13 +106,13 @@ class ChannelsScreen(ListScreen[wire.Channel]):
 
     async def _show_secret(self, channel: wire.Channel) -> None:
         if isinstance(channel.secret, str):
-            await self.app.push_screen_wait(Secret(channel, channel.secret))
+            await self.app.push_screen_wait(Secret(channel.name, channel.secret, _USE))
         self.action_refresh()
 
     @work(exclusive=True, group="act")
     async def action_test(self) -> None:
         """Queues a test and opens the deliveries."""
-        if (channel := self._selected()) is None:
+        if (channel := self.subject()) is None:
             return
         with self.reporting():
             queued = await self.client.test_channel(channel.id)
@@ -124,7 +122,7 @@ class ChannelsScreen(ListScreen[wire.Channel]):
     @work(exclusive=True, group="act")
     async def action_switch(self) -> None:
         """On when it is off, off when it is on."""
-        if (channel := self._selected()) is None:
+        if (channel := self.subject()) is None:
             return
         with self.reporting():
             now = await self.client.switch_channel(channel.id, enabled=not channel.enabled)
@@ -134,7 +132,7 @@ class ChannelsScreen(ListScreen[wire.Channel]):
     @work(exclusive=True, group="act")
     async def action_delete(self) -> None:
         """Asks for the name, then deletes."""
-        if (channel := self._selected()) is None:
+        if (channel := self.subject()) is None:
             return
         consequence = f"{channel.deliveries.pending} notices that wait to be sent go with it."
         question = TypeName(f"Delete channel {channel.name}", consequence, channel.name)
@@ -160,17 +158,20 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
     )
     EMPTY: ClassVar[str] = "No notices yet. They are written when jobs end; T on the channel sends a test."
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o", "read", "Tries", id="delivery.read", tooltip="The notice with all its tries"),
         Binding("r", "redeliver", "Send again", id="delivery.again", tooltip="Send the notice once more now"),
         Binding("escape", "back", "Back", id="back"),
     ]
 
-    def __init__(self, client: Client, channel: wire.Channel) -> None:
+    def __init__(self, client: Client, channel_id: str) -> None:
         super().__init__(client)
-        self._channel = channel
+        self._channel_id = channel_id
+        self.channel: wire.Channel | None = None
 
     def heading(self) -> str:
         """Where one is."""
-        return f"‹ channels ‹ {text.one_line(self._channel.name)} · notices"
+        name = self.channel.name if self.channel else self._channel_id
+        return f"‹ channels ‹ {text.one_line(name)} · notices"
 
     def body(self) -> ComposeResult:
         """The table, and how the last try of the notice under the cursor ended, in full."""
@@ -190,7 +191,9 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
 
     async def fetch_page(self, page: int) -> tuple[int, int, list[wire.Delivery]]:
         """One page of notices."""
-        answer = await self.client.deliveries(self._channel.id, page)
+        if self.channel is None:
+            self.channel = await self.client.channel(self._channel_id)
+        answer = await self.client.deliveries(self._channel_id, page)
         return answer.total, answer.total_pages, answer.data
 
     def row(self, thing: wire.Delivery) -> Row:
@@ -214,12 +217,20 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
                 self.app.post_message(messages.Open("jobs", delivery.job_id))
 
     @work(exclusive=True, group="act")
+    async def action_read(self) -> None:
+        """The notice under the cursor in full, as the server has it now."""
+        if (delivery := self.subject()) is not None:
+            with self.reporting():
+                found = await self.client.delivery(self._channel_id, delivery.id)
+                self.app.post_message(messages.Read(found))
+
+    @work(exclusive=True, group="act")
     async def action_redeliver(self) -> None:
         """Sends the notice under the cursor once more."""
         if (key := self.query_one(RowTable).selected) is None:
             return
         with self.reporting():
-            queued = await self.client.redeliver(self._channel.id, key)
+            queued = await self.client.redeliver(self._channel_id, key)
             self.say(queued.message)
             self.action_refresh()
 
@@ -233,12 +244,25 @@ def _ended(delivery: wire.Delivery) -> str:
     return last.error or f"taken{code} in {last.seconds:.1f} s"
 
 
+_ONE = "/api/v1/notification-channels/{channel_id}"
 NOUN = Noun(
     name="channels",
     what="where notices about ended jobs go",
     screen=ChannelsScreen,
+    detail=DeliveriesScreen,
     key="5",
     aliases=("ch", "channel"),
     least="operator",
     order=50,
+    operations={
+        "": ("GET /api/v1/notification-channels", f"GET {_ONE}", f"GET {_ONE}/deliveries"),
+        "channel.new": ("POST /api/v1/notification-channels",),
+        "channel.edit": (f"PUT {_ONE}",),
+        "channel.test": (f"POST {_ONE}/test",),
+        "channel.switch": (f"PATCH {_ONE}",),
+        "channel.rotate": (f"POST {_ONE}/rotate-secret",),
+        "channel.delete": (f"DELETE {_ONE}",),
+        "delivery.read": (f"GET {_ONE}/deliveries/{{delivery_id}}",),
+        "delivery.again": (f"POST {_ONE}/deliveries/{{delivery_id}}/redeliver",),
+    },
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
@@ -16,15 +17,24 @@ from tui.client import Client
 from tui.nouns import Noun
 from tui.screens.dialogs import Confirm, TypeName
 from tui.screens.listing import ListScreen
-from tui.screens.resource import ResourceScreen
 from tui.screens.schedule_form import ScheduleForm
-from tui.widgets.row_table import Column, Row, RowTable
+from tui.widgets.row_table import Column, Row
 
 _RUN_COLUMNS = (
     Column("due", "DUE", 17),
     Column("outcome", "OUTCOME", 14),
     Column("by", "BY", 7),
     Column("why", "WHY", 60),
+)
+
+
+SCHEDULE_COLUMNS = (
+    Column("name", "NAME", 13),
+    Column("cluster", "CLUSTER", 11),
+    Column("type", "JOB", 9),
+    Column("cron", "CRON", 11),
+    Column("next", "NEXT", 10),
+    Column("last", "LAST", 13),
 )
 
 
@@ -54,18 +64,16 @@ def schedule_row(schedule: wire.Schedule) -> Row:
     )
 
 
+_CHANGES = ("create", "edit", "switch", "run_now", "delete")
+
+
 class SchedulesScreen(ListScreen[wire.Schedule]):
     """One line per schedule; enter opens it."""
 
     HEADING: ClassVar[str] = "schedules"
-    COLUMNS: ClassVar = (
-        Column("name", "NAME", 13),
-        Column("cluster", "CLUSTER", 11),
-        Column("type", "JOB", 9),
-        Column("cron", "CRON", 11),
-        Column("next", "NEXT", 10),
-        Column("last", "LAST", 13),
-    )
+    STATUSES: ClassVar = ("enabled", "disabled")
+    LEAST: ClassVar[Mapping[str, str]] = dict.fromkeys(_CHANGES, "operator")
+    COLUMNS: ClassVar = SCHEDULE_COLUMNS
     EMPTY: ClassVar[str] = "No schedules yet. Press n to make one."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "create", "New", id="schedule.new", tooltip="Make a schedule"),
@@ -77,7 +85,8 @@ class SchedulesScreen(ListScreen[wire.Schedule]):
 
     async def fetch_page(self, page: int) -> tuple[int, int, list[wire.Schedule]]:
         """One page of schedules."""
-        answer = await self.client.schedules(page)
+        where = {"enabled": "true" if self.status == "enabled" else "false"} if self.status else {}
+        answer = await self.client.schedules(page, **where)
         return answer.total, answer.total_pages, answer.data
 
     def row(self, thing: wire.Schedule) -> Row:
@@ -86,30 +95,34 @@ class SchedulesScreen(ListScreen[wire.Schedule]):
 
     def open(self, key: str) -> None:
         """Into the schedule."""
-        self.app.push_screen(ScheduleScreen(self.client, key))
-
-    def _selected(self) -> wire.Schedule | None:
-        key = self.query_one(RowTable).selected
-        return next((schedule for schedule in self.things if schedule.id == key), None)
+        self.app.post_message(messages.Open("schedules", key))
 
     @work(exclusive=True, group="act")
     async def action_create(self) -> None:
         """The form, empty."""
-        if await self.app.push_screen_wait(ScheduleForm(self.client, None)) is not None:
-            self.action_refresh()
+        made = await self.app.push_screen_wait(ScheduleForm(self.client, None))
+        if made is not None:
+            self._said(made)
 
     @work(exclusive=True, group="act")
     async def action_edit(self) -> None:
         """The form, filled."""
-        if (schedule := self._selected()) is None:
+        if (schedule := self.subject()) is None:
             return
-        if await self.app.push_screen_wait(ScheduleForm(self.client, schedule)) is not None:
-            self.action_refresh()
+        changed = await self.app.push_screen_wait(ScheduleForm(self.client, schedule))
+        if changed is not None:
+            self._said(changed)
+
+    def _said(self, schedule: wire.Schedule) -> None:
+        """The next five times as the server reckons them, by the schedule's own clock."""
+        times = "\n".join(due.local[:16].replace("T", " ") for due in schedule.preview)
+        self.say(f"{schedule.name} is saved. Due in {schedule.time_zone}:\n{times}")
+        self.action_refresh()
 
     @work(exclusive=True, group="act")
     async def action_switch(self) -> None:
         """On when it is off, off when it is on."""
-        if (schedule := self._selected()) is None:
+        if (schedule := self.subject()) is None:
             return
         with self.reporting():
             now = await self.client.switch_schedule(schedule.id, enabled=not schedule.enabled)
@@ -119,7 +132,7 @@ class SchedulesScreen(ListScreen[wire.Schedule]):
     @work(exclusive=True, group="act")
     async def action_run_now(self) -> None:
         """Asks, queues the job and opens it."""
-        if (schedule := self._selected()) is None:
+        if (schedule := self.subject()) is None:
             return
         question = f"Run {schedule.job_type} of {schedule.cluster_name} now?"
         if await self.app.push_screen_wait(Confirm(question, "Its due times stay as they are.")):
@@ -131,7 +144,7 @@ class SchedulesScreen(ListScreen[wire.Schedule]):
     @work(exclusive=True, group="act")
     async def action_delete(self) -> None:
         """Asks for the name, then deletes."""
-        if (schedule := self._selected()) is None:
+        if (schedule := self.subject()) is None:
             return
         consequence = "Its record of due times goes with it; jobs that it started stay."
         question = TypeName(f"Delete schedule {schedule.name}", consequence, schedule.name)
@@ -142,37 +155,47 @@ class SchedulesScreen(ListScreen[wire.Schedule]):
                 self.action_refresh()
 
 
-class ScheduleScreen(ResourceScreen):
+class ScheduleScreen(ListScreen[wire.ScheduleRun]):
     """When it is due next, by both clocks, and what became of the times before; enter opens a job."""
 
+    HEADING: ClassVar[str] = "runs"
+    COLUMNS: ClassVar = _RUN_COLUMNS
+    STATUSES: ClassVar = ("started", "missed", "skipped")
+    EMPTY: ClassVar[str] = "It was not due yet. x on the list of schedules runs it now."
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", id="back")]
 
     def __init__(self, client: Client, schedule_id: str) -> None:
         super().__init__(client)
         self._schedule_id = schedule_id
         self.schedule: wire.Schedule | None = None
-        self.runs: list[wire.ScheduleRun] = []
 
     def body(self) -> ComposeResult:
         """Summary, next times, and the table."""
         yield Static("", id="summary", markup=False)
         yield Static("", id="next-times", markup=False)
-        yield RowTable(_RUN_COLUMNS, id="runs")
+        yield from super().body()
 
-    async def fetch(self) -> None:
-        """The schedule and its runs, at once."""
-        self.schedule, page = await asyncio.gather(
-            self.client.schedule(self._schedule_id), self.client.schedule_runs(self._schedule_id)
+    def heading(self) -> str:
+        """Where one is."""
+        if self.schedule is None:
+            return "‹ schedules"
+        state = text.status("enabled" if self.schedule.enabled else "disabled").plain
+        return f"‹ schedules ‹ {text.one_line(self.schedule.name)} · {state} · runs"
+
+    async def fetch_page(self, page: int) -> tuple[int, int, list[wire.ScheduleRun]]:
+        """The schedule and a page of its runs, at once."""
+        where = {"outcome": self.status} if self.status else {}
+        self.schedule, runs = await asyncio.gather(
+            self.client.schedule(self._schedule_id),
+            self.client.schedule_runs(self._schedule_id, page, **where),
         )
-        self.runs = page.data
+        return runs.total, runs.total_pages, runs.data
 
     def draw(self) -> None:
         """Everything."""
         schedule = self.schedule
         if schedule is None:
             return
-        state = "enabled" if schedule.enabled else "disabled"
-        self.crumbs(f"‹ schedules ‹ {schedule.name} · {text.status(state).plain}")
         self.query_one("#summary", Static).update(
             f" {text.one_line(schedule.job_type)} of {text.one_line(schedule.cluster_name)} at "
             f"{text.one_line(schedule.cron)} in {text.one_line(schedule.time_zone)} · if missed: "
@@ -183,16 +206,16 @@ class ScheduleScreen(ResourceScreen):
             for due in schedule.preview
         ]
         self.query_one("#next-times", Static).update("\n".join(lines))
-        self.query_one("#runs", RowTable).show([_run_row(run) for run in self.runs])
+        super().draw()
 
-    def on_mount(self) -> None:
-        """Starts with the keys on the runs."""
-        self.rest()
+    def row(self, thing: wire.ScheduleRun) -> Row:
+        """Due time, outcome, by what, why."""
+        return _run_row(thing)
 
-    @on(RowTable.RowSelected, "#runs")
-    def _run_opened(self, event: RowTable.RowSelected) -> None:
-        for run in self.runs:
-            if run.id == event.row_key.value and run.job_id is not None:
+    def open(self, key: str) -> None:
+        """Into the job that it started."""
+        for run in self.things:
+            if run.id == key and run.job_id is not None:
                 self.app.post_message(messages.Open("jobs", run.job_id))
 
 
@@ -209,6 +232,7 @@ def _run_row(run: wire.ScheduleRun) -> Row:
     return Row(run.id, cells)
 
 
+_ONE = "/api/v1/schedules/{schedule_id}"
 NOUN = Noun(
     name="schedules",
     what="jobs that a clock asks for",
@@ -217,4 +241,12 @@ NOUN = Noun(
     key="4",
     aliases=("sc", "schedule"),
     order=40,
+    operations={
+        "": ("GET /api/v1/schedules", f"GET {_ONE}", f"GET {_ONE}/runs"),
+        "schedule.new": ("POST /api/v1/schedules",),
+        "schedule.edit": (f"PUT {_ONE}",),
+        "schedule.switch": (f"PATCH {_ONE}",),
+        "schedule.run": (f"POST {_ONE}/run",),
+        "schedule.delete": (f"DELETE {_ONE}",),
+    },
 )

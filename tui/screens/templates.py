@@ -1,21 +1,23 @@
-"""Templates: all of them, and one with its versions."""
+"""Templates: all of them, and one with its versions and what differs between them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on, work
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
+from textual.containers import Vertical
+from textual.widgets import Static
 
-from tui import errors, messages, text, wire
+from tui import messages, text, wire
 from tui.client import Client
 from tui.nouns import Noun
 from tui.screens.dialogs import Dialog, TypeName
 from tui.screens.listing import ListScreen
+from tui.screens.template_form import MEMBERS, FromCluster, TemplateForm, part_of, shown
 from tui.widgets.row_table import Column, Row, RowTable
 
 _OPEN = "·"  # what a template leaves to the request
@@ -35,6 +37,11 @@ def _cells(template: wire.Template) -> tuple[Text, ...]:
     )
 
 
+def _row(key: str, template: wire.Template, *first: Text) -> Row:
+    written = text.aware(template.updated_at).timestamp()
+    return Row(key, (*first, *_cells(template)), {"written": written})
+
+
 _SAID = (
     Column("version", "VERSION", 7),
     Column("nodes", "NODES", 8),
@@ -45,56 +52,17 @@ _SAID = (
 )
 
 
-class FromCluster(Dialog[wire.Template]):
-    """Makes a template of what a cluster is; the server's refusals stay on it."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Save")]
-
-    def __init__(self, client: Client) -> None:
-        super().__init__()
-        self._client = client
-
-    def compose(self) -> ComposeResult:
-        """Which cluster, and how the template is called."""
-        with Vertical(classes="dialog form"):
-            yield Static("New template from a cluster", markup=False)
-            for member, label in (("cluster", "Cluster"), ("name", "Name"), ("description", "Description")):
-                with Horizontal(classes="field"):
-                    yield Static(label, classes="label", markup=False)
-                    yield Input(id=member, compact=True)
-            yield Static("It takes topology and components. enter or ctrl+s saves, esc leaves.", markup=False)
-            yield Static("", id="dialog-error", markup=False)
-
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_save()
-
-    @work(exclusive=True)
-    async def action_save(self) -> None:
-        """Reads the cluster and sends the template."""
-        said = {
-            member: self.query_one(f"#{member}", Input).value for member in ("cluster", "name", "description")
-        }
-        try:
-            cluster = await self._client.cluster(said["cluster"])
-            made = await self._client.template_from(cluster, said["name"], said["description"])
-        except errors.SessionEnded as ended:
-            self.app.post_message(messages.SignInNeeded(str(ended)))
-        except errors.ApiError as refused:
-            self.query_one("#dialog-error", Static).update(f"✗ {text.clean(str(refused))}")
-        else:
-            self.dismiss(made)
-
-
 class TemplatesScreen(ListScreen[wire.Template]):
     """One line per template; enter opens its versions."""
 
     HEADING: ClassVar[str] = "templates"
     COLUMNS: ClassVar = (Column("name", "NAME", 20), *_SAID)
-    EMPTY: ClassVar[str] = "No templates yet. n makes one from a cluster."
+    EMPTY: ClassVar[str] = "No templates yet. n makes one, c makes one from a cluster."
+    LEAST: ClassVar[Mapping[str, str]] = dict.fromkeys(("new", "new_version", "from", "delete"), "operator")
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New", id="template.new", tooltip="Make a template from a cluster"),
+        Binding("n", "new", "New", id="template.new", tooltip="Make a template"),
+        Binding("c", "from", "From cluster", id="template.from", tooltip="Make a template from a cluster"),
+        Binding("e", "new_version", "Edit", id="template.edit", tooltip="Write a new version of it"),
         Binding("ctrl+d", "delete", "Delete", id="template.delete", tooltip="Delete the template"),
     ]
 
@@ -105,16 +73,22 @@ class TemplatesScreen(ListScreen[wire.Template]):
 
     def row(self, thing: wire.Template) -> Row:
         """Name, and what its latest version says."""
-        return Row(thing.id, (text.plain(thing.name), *_cells(thing)))
+        return _row(thing.id, thing, text.plain(thing.name))
 
     def open(self, key: str) -> None:
         """Into the versions."""
-        for template in self.things:
-            if template.id == key:
-                self.app.push_screen(VersionsScreen(self.client, template))
+        self.app.post_message(messages.Open("templates", key))
 
     @work(exclusive=True, group="act")
     async def action_new(self) -> None:
+        """The form, empty."""
+        made = await self.app.push_screen_wait(TemplateForm(self.client, None))
+        if made is not None:
+            self.say(f"{made.name} is made.")
+            self.action_refresh()
+
+    @work(exclusive=True, group="act")
+    async def action_from(self) -> None:
         """Asks for a cluster and a name."""
         made = await self.app.push_screen_wait(FromCluster(self.client))
         if made is not None:
@@ -122,16 +96,23 @@ class TemplatesScreen(ListScreen[wire.Template]):
             self.action_refresh()
 
     @work(exclusive=True, group="act")
+    async def action_new_version(self) -> None:
+        """The form, filled with the latest version."""
+        if (template := self.subject()) is None:
+            return
+        written = await self.app.push_screen_wait(TemplateForm(self.client, template))
+        if written is not None:
+            self.say(f"{written.name} has version {written.version}.")
+            self.action_refresh()
+
+    @work(exclusive=True, group="act")
     async def action_delete(self) -> None:
         """Asks for the name, then deletes."""
-        key = self.query_one(RowTable).selected
-        template = next((one for one in self.things if one.id == key), None)
-        if template is None:
+        if (template := self.subject()) is None:
             return
         consequence = "All its versions go with it; clusters made from it stay as they are."
-        if await self.app.push_screen_wait(
-            TypeName(f"Delete template {template.name}", consequence, template.name)
-        ):
+        question = TypeName(f"Delete template {template.name}", consequence, template.name)
+        if await self.app.push_screen_wait(question):
             with self.reporting():
                 await self.client.delete_template(template.id)
                 self.say(f"{template.name} is deleted.")
@@ -139,39 +120,118 @@ class TemplatesScreen(ListScreen[wire.Template]):
 
 
 class VersionsScreen(ListScreen[wire.Template]):
-    """One line per version of a template, latest first."""
+    """One line per version of a template, latest first; enter shows it whole."""
 
     HEADING: ClassVar[str] = "versions"
     COLUMNS: ClassVar = _SAID
     EMPTY: ClassVar[str] = "This template is gone."
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "back", "Back", id="back")]
+    MARKS: ClassVar[bool] = True
+    LEAST: ClassVar[Mapping[str, str]] = {"new_version": "operator"}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("e", "new_version", "Edit", id="template.version", tooltip="Write a new version from this"),
+        Binding(
+            "x",
+            "difference",
+            "Difference",
+            id="template.difference",
+            tooltip="From the one before, or between two marked ones",
+        ),
+        Binding("escape", "back", "Back", id="back"),
+    ]
 
-    def __init__(self, client: Client, template: wire.Template) -> None:
+    def __init__(self, client: Client, template_id: str) -> None:
         super().__init__(client)
-        self._template = template
+        self._template_id = template_id
+        self.template: wire.Template | None = None
 
     def heading(self) -> str:
         """Where one is."""
-        return f"‹ templates ‹ {text.one_line(self._template.name)} · versions"
+        name = self.template.name if self.template else self._template_id
+        return f"‹ templates ‹ {text.one_line(name)} · versions"
 
     async def fetch_page(self, page: int) -> tuple[int, int, list[wire.Template]]:
         """One page of versions."""
-        answer = await self.client.template_versions(self._template.id, page)
+        if self.template is None:
+            self.template = await self.client.template(self._template_id)
+        answer = await self.client.template_versions(self.template.id, page)
         return answer.total, answer.total_pages, answer.data
 
     def row(self, thing: wire.Template) -> Row:
         """What this version says."""
-        return Row(str(thing.version), _cells(thing))
+        return _row(str(thing.version), thing)
 
     def open(self, key: str) -> None:
-        """A version is all on its line."""
+        """A version in full."""
+        for template in self.things:
+            if str(template.version) == key:
+                self.app.post_message(messages.Read(template))
+
+    @work(exclusive=True, group="act")
+    async def action_new_version(self) -> None:
+        """The form, filled with the version under the cursor; what is written is the latest."""
+        if (template := self.subject()) is None:
+            return
+        written = await self.app.push_screen_wait(TemplateForm(self.client, template))
+        if written is not None:
+            self.say(f"{written.name} has version {written.version}.")
+            self.action_refresh()
+
+    @work(exclusive=True, group="act")
+    async def action_difference(self) -> None:
+        """Between two marked versions, else between the one under the cursor and the one before it."""
+        chosen = self.targets()
+        with self.reporting():
+            if not self.query_one(RowTable).marked and chosen and chosen[0].version > 1:
+                before = chosen[0].version - 1
+                chosen.append(await self.client.template(self._template_id, before))
+            if len(chosen) != 2:
+                self.say("Mark two versions with space, or choose one that has an earlier one.", failed=True)
+                return
+            old, new = sorted(chosen, key=lambda template: template.version)
+            self.app.push_screen(Difference(old, new))
 
 
+class Difference(Dialog[None]):
+    """What changed from one version to another, member by member."""
+
+    def __init__(self, old: wire.Template, new: wire.Template) -> None:
+        super().__init__()
+        self._heading = f"{text.one_line(new.name)}: version {old.version} to {new.version}"
+        self._lines = "\n".join(_differences(old, new)) or "Nothing is different."
+
+    def compose(self) -> ComposeResult:
+        """A line each: a sign, the member, what it was and what it is."""
+        with Vertical(classes="dialog"):
+            yield Static(f"{self._heading}  (esc leaves)", markup=False)
+            yield Static(self._lines, markup=False)
+
+
+def _differences(old: wire.Template, new: wire.Template) -> list[str]:
+    lines = []
+    for member, label in MEMBERS:
+        before, after = shown(part_of(old, member)), shown(part_of(new, member))
+        if before != after:
+            sign = "+" if not before else "-" if not after else "~"
+            lines.append(f"{sign} {label:<11} {before or _OPEN} → {after or _OPEN}")
+    return lines
+
+
+_ONE = "/api/v1/templates/{template_id}"
 NOUN = Noun(
     name="templates",
     what="what new clusters begin with",
     screen=TemplatesScreen,
+    detail=VersionsScreen,
     key="8",
     aliases=("te", "template"),
     order=60,
+    operations={
+        "": ("GET /api/v1/templates", f"GET {_ONE}", f"GET {_ONE}/versions"),
+        "template.new": ("POST /api/v1/templates",),
+        "template.from": ("POST /api/v1/templates",),
+        "template.edit": (f"PUT {_ONE}",),
+        "template.version": (f"PUT {_ONE}",),
+        "template.difference": (f"GET {_ONE}",),
+        "template.delete": (f"DELETE {_ONE}",),
+    },
 )

@@ -2,93 +2,81 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
-from textual import on, work
-from textual.app import ComposeResult
+from textual import work
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
 
-from tui import errors, messages, text, wire
-from tui.client import Client
+from tui import messages, text, wire
 from tui.nouns import Noun
-from tui.screens.dialogs import Confirm, Dialog, TypeName
+from tui.screens.dialogs import Confirm, TypeName
+from tui.screens.form import Field, Form, wrong
 from tui.screens.listing import ListScreen
-from tui.widgets.row_table import Column, Row, RowTable
+from tui.widgets.row_table import Column, Row
 
-# member of the request, label, what stands there first
-_NEW = (("email", "E-mail", ""), ("full_name", "Name", ""), ("role", "Role", "viewer"))
-_ROLE = (("role", "Role", ""),)
-_PASSWORD = (("password", "Password", ""), ("again", "Again", ""))
-_ROLES = "Roles: admin, operator, viewer."
-_RULE = "Password: 8 to 128 characters with upper and lower case, a digit and a special character."
-_KEYS = "enter or ctrl+s saves, esc leaves."
+_ROLES = ("viewer", "operator", "admin")
+_RULE = "Password: 8 to 128 characters with upper and lower case, a digit and a special character.\n"
+_ROLE = Field("role", "Role", "viewer", choices=_ROLES)
+_PASSWORD = (Field("password", "Password", secret=True), Field("again", "Again", secret=True))
 
 
-class UserForm(Dialog[wire.Account]):
-    """Makes a user or changes members of one; the server's refusals stay on it."""
+class UserForm(Form[wire.Account]):
+    """Makes a user, or changes members of one."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+s", "save", "Save")]
+    FIELDS: ClassVar[Sequence[Field]] = (Field("email", "E-mail"), Field("full_name", "Name"), _ROLE)
+    HELP: ClassVar[str] = "Role: admin, operator or viewer; losing one ends the user's sessions.\n"
 
-    def __init__(
-        self,
-        client: Client,
-        heading: str,
-        fields: tuple[tuple[str, str, str], ...],
-        hint: str,
-        user_id: str | None = None,
-    ) -> None:
-        super().__init__()
-        self._client = client
-        self._heading = heading
-        self._fields = fields
-        self._hint = hint
-        self._user_id = user_id
+    def heading(self) -> str:
+        """New, or which."""
+        return "New user" if self.known is None else f"User {self.known.email}"
 
-    def compose(self) -> ComposeResult:
-        """One line per member; passwords are not shown."""
-        with Vertical(classes="dialog form"):
-            yield Static(text.one_line(self._heading), markup=False)
-            for member, label, first in self._fields:
-                with Horizontal(classes="field"):
-                    yield Static(label, classes="label", markup=False)
-                    yield Input(first, id=member, compact=True, password=member in {"password", "again"})
-            yield Static(f"{self._hint}\n{_KEYS}", markup=False)
-            yield Static("", id="dialog-error", markup=False)
+    def value(self, member: str, known: wire.Account) -> str:
+        """As it is; a password is never known."""
+        return getattr(known, member, None) or ""
 
-    @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.action_save()
-
-    @work(exclusive=True)
-    async def action_save(self) -> None:
-        """Sends the form."""
-        values: dict[str, Any] = {
-            member: self.query_one(f"#{member}", Input).value for member, _, _ in self._fields
-        }
+    async def save(self, values: dict[str, str]) -> wire.Account:
+        """What was typed twice is sent once."""
         again = values.pop("again", None)
         if again is not None and again != values["password"]:
-            self._refused("The two passwords differ.")
-            return
-        try:
-            saved = await self._client.save_user(values, self._user_id)
-        except errors.SessionEnded as ended:
-            self.app.post_message(messages.SignInNeeded(str(ended)))
-        except errors.ApiError as refused:
-            self._refused(str(refused))
-        else:
-            self.dismiss(saved)
+            raise wrong("again", "The two passwords differ.")
+        return await self.client.save_user(values, None if self.known is None else self.known.id)
 
-    def _refused(self, why: str) -> None:
-        self.query_one("#dialog-error", Static).update(f"✗ {text.clean(why)}")
+
+class NewUserForm(UserForm):
+    """Makes a user who can come in at once."""
+
+    FIELDS: ClassVar = (*UserForm.FIELDS, *_PASSWORD)
+    HELP: ClassVar[str] = f"Role: admin, operator or viewer.\n{_RULE}"
+
+
+class RoleForm(UserForm):
+    """Gives a user another role."""
+
+    FIELDS: ClassVar = (_ROLE,)
+
+    def heading(self) -> str:
+        """Whose."""
+        return f"Role of {self.known.email}" if self.known else ""
+
+
+class PasswordForm(UserForm):
+    """Sets a password; the user's sessions end."""
+
+    FIELDS: ClassVar = _PASSWORD
+    HELP: ClassVar[str] = _RULE
+
+    def heading(self) -> str:
+        """Whose."""
+        return f"Password of {self.known.email}" if self.known else ""
 
 
 class UsersScreen(ListScreen[wire.Account]):
     """One line per user."""
 
     HEADING: ClassVar[str] = "users"
+    STATUSES: ClassVar = (*_ROLES, "disabled")
+    SEARCHES: ClassVar[bool] = True
     COLUMNS: ClassVar = (
         Column("email", "E-MAIL", 30),
         Column("name", "NAME", 20),
@@ -98,6 +86,7 @@ class UsersScreen(ListScreen[wire.Account]):
     EMPTY: ClassVar[str] = "No users to show."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New", id="user.new", tooltip="Make a user"),
+        Binding("e", "change", "Edit", id="user.edit", tooltip="Change address, name or role"),
         Binding("r", "role", "Role", id="user.role", tooltip="Give the user another role"),
         Binding("o", "switch", "On/off", id="user.switch", tooltip="Enable or disable the user"),
         Binding("p", "password", "Password", id="user.password", tooltip="Set a new password"),
@@ -106,7 +95,12 @@ class UsersScreen(ListScreen[wire.Account]):
 
     async def fetch_page(self, page: int) -> tuple[int, int, list[wire.Account]]:
         """One page of users, by e-mail address."""
-        answer = await self.client.users(page)
+        where = {"search": self.search} if self.search else {}
+        if self.status == "disabled":
+            where["enabled"] = "false"
+        elif self.status:
+            where["role"] = self.status
+        answer = await self.client.users(page, **where)
         return answer.total, answer.total_pages, answer.data
 
     def row(self, thing: wire.Account) -> Row:
@@ -122,41 +116,42 @@ class UsersScreen(ListScreen[wire.Account]):
         )
 
     def open(self, key: str) -> None:
-        """A user has no screen of its own: when it was made and changed is said."""
-        for user in self.things:
-            if user.id == key:
-                self.say(f"{user.email}: made {user.created_at:%Y-%m-%d}, changed {user.updated_at:%Y-%m-%d}")
+        """The user in full, as the server has it now."""
+        self._read(key)
 
-    def _selected(self) -> wire.Account | None:
-        key = self.query_one(RowTable).selected
-        return next((user for user in self.things if user.id == key), None)
+    @work(exclusive=True, group="act")
+    async def _read(self, key: str) -> None:
+        with self.reporting():
+            self.app.post_message(messages.Read(await self.client.user_of(key)))
 
     @work(exclusive=True, group="act")
     async def action_new(self) -> None:
         """Asks for everything, then makes the user."""
-        form = UserForm(self.client, "New user", _NEW + _PASSWORD, f"{_ROLES} {_RULE}")
-        await self._done(form, "is made")
+        await self._done(NewUserForm(self.client, None), "is made")
+
+    @work(exclusive=True, group="act")
+    async def action_change(self) -> None:
+        """Address, name and role."""
+        if (user := self.subject()) is not None:
+            await self._done(UserForm(self.client, user), "is saved")
 
     @work(exclusive=True, group="act")
     async def action_role(self) -> None:
         """Asks for the role; losing one ends the user's sessions."""
-        if (user := self._selected()) is not None:
-            fields = tuple((member, label, user.role or "") for member, label, _ in _ROLE)
-            await self._done(
-                UserForm(self.client, f"Role of {user.email}", fields, _ROLES, user.id), "has the role"
-            )
+        if (user := self.subject()) is not None:
+            await self._done(RoleForm(self.client, user), "has the role")
 
     @work(exclusive=True, group="act")
     async def action_password(self) -> None:
         """Asks for a password; the user's sessions end."""
-        if (user := self._selected()) is not None:
-            form = UserForm(self.client, f"Password of {user.email}", _PASSWORD, _RULE, user.id)
+        if (user := self.subject()) is not None:
+            form = PasswordForm(self.client, user)
             await self._done(form, "has a new password; its sessions have ended")
 
     @work(exclusive=True, group="act")
     async def action_switch(self) -> None:
         """Asks before it disables; enables at once."""
-        if (user := self._selected()) is None:
+        if (user := self.subject()) is None:
             return
         if user.enabled and not await self.app.push_screen_wait(
             Confirm(f"Disable {user.email}?", "Its sessions end at once, and it cannot log in.")
@@ -170,7 +165,7 @@ class UsersScreen(ListScreen[wire.Account]):
     @work(exclusive=True, group="act")
     async def action_delete(self) -> None:
         """Asks for the address, then deletes."""
-        if (user := self._selected()) is None:
+        if (user := self.subject()) is None:
             return
         consequence = "Its sessions end. What it made stays, under its name."
         if await self.app.push_screen_wait(TypeName(f"Delete {user.email}", consequence, user.email)):
@@ -186,6 +181,7 @@ class UsersScreen(ListScreen[wire.Account]):
             self.action_refresh()
 
 
+_ONE = "/api/v1/users/{user_id}"
 NOUN = Noun(
     name="users",
     what="who may come in, and in which role",
@@ -194,4 +190,13 @@ NOUN = Noun(
     aliases=("us", "user"),
     least="admin",
     order=80,
+    operations={
+        "": ("GET /api/v1/users", f"GET {_ONE}"),
+        "user.new": ("POST /api/v1/users",),
+        "user.edit": (f"PUT {_ONE}",),
+        "user.role": (f"PUT {_ONE}",),
+        "user.password": (f"PUT {_ONE}",),
+        "user.switch": (f"PUT {_ONE}",),
+        "user.delete": (f"DELETE {_ONE}",),
+    },
 )

@@ -147,6 +147,18 @@ class RowTable(DataTable[Text]):
         """What the rows are sorted by; None as they came."""
         return self._order
 
+    def has_column(self, key: str) -> bool:
+        """Whether there is a column of this key."""
+        return any(column.key == key for column in self._shape)
+
+    def reshape(self, columns: Sequence[Column]) -> None:
+        """Other columns; the rows are to be shown anew."""
+        self.clear(columns=True)
+        self._shape, self._shown = tuple(columns), {}
+        for column in self._shape:
+            self.add_column(column.label, key=column.key, width=column.width)
+        self._head()
+
     def column(self, key: str) -> Column:
         """The column of this key."""
         return next(column for column in self._shape if column.key == key)
