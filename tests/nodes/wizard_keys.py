@@ -39,19 +39,31 @@ class Gone:
 type Action = Press | Paste | Sees | Gone
 
 
+def _tab(label: str) -> list[Action]:
+    """To the next field, which has this label."""
+    return [Press("tab"), Sees(f"▸{label}")]
+
+
 def through(name: str, nodes: str, count: int, *, key: str, lab: bool = True) -> list[Action]:
     """From the list of clusters to the job that sets up a new one.
 
     `nodes` is what is pasted, and names `count` nodes; `key` is the private key's path, or the key itself.
     """
-    ticked: list[Action] = [Press("tab"), Press("tab"), Press("tab"), Press("space")]
+    # A key that moves the cursor is waited for: what follows at once would go to the field before.
+    ticked: list[Action] = [
+        *_tab("Workers"),
+        *_tab("Availability"),
+        *_tab("Lab"),
+        Press("space"),
+    ]
     return [
         Press("n"),
         Sees("everything is said by hand"),
+        Sees("▸Name"),
         Paste(name),
         Sees(f"‹ clusters ‹ {name}"),
         Press("ctrl+n"),
-        Sees("Workers left empty"),
+        Sees("▸Control planes"),
         *([*ticked, Sees("▐x▌ nodes of keelyard lab")] if lab else []),
         Press("ctrl+n"),
         Sees("paste a list"),
@@ -60,17 +72,18 @@ def through(name: str, nodes: str, count: int, *, key: str, lab: bool = True) ->
         Press("ctrl+l"),
         Sees("as the topology asks"),
         Press("ctrl+n"),
-        Sees("Log in with"),
-        Press("tab"),
-        Press("tab"),
+        Sees("▸User"),
+        *_tab("Log in with"),
+        *_tab("Private key"),
         Paste(key),
         Sees("in memory only"),
         Press("ctrl+t"),
         Sees("key seen first time"),
         Gone("◐ testing"),
+        *_tab("Passphrase"),
+        *_tab("Password for sudo"),
         Press("tab"),
-        Press("tab"),
-        Press("tab"),
+        Gone("▸"),
         Press("C"),
         Sees(f"host keys of {count} node"),
         Press("y"),

@@ -247,7 +247,7 @@ async def test_what_was_left_is_offered_again_without_its_secrets(
 ):
     caplog.set_level(logging.DEBUG, "keelyard.tui")
     nodes = "192.0.2.50 c1"
-    actions = through("shop", nodes, 1, key=harness.KEY, lab=False)[1:]
+    actions = through("shop", nodes, 1, key=harness.KEY)[1:]
     async with wizard(server) as pilot:
         await carry_out(pilot, actions[: actions.index(Press("ctrl+t"))])
         await pilot.resize_terminal(300, 80)

@@ -107,7 +107,7 @@ class AccessPane(Pane):
             if row.field in {"ssh_config.private_key", "ssh_config.passphrase"}:
                 row.display = by_key
             if row.field == "ssh_config.password":
-                row.query_one(".label", Static).update("Password for sudo" if by_key else "Password")
+                row.named("Password for sudo" if by_key else "Password")
 
     def take(self, field: str, value: Value) -> None:
         """The draft gets what is not secret; the rest stays in memory."""
@@ -197,7 +197,7 @@ class AccessPane(Pane):
         if field.startswith("nodes."):
             table = self.query_one("#logins", RowTable)
             table.move_cursor(row=int(field.split(".")[1]))
-            table.focus()
+            self.focus_on(table)
         else:
             super().to(field)
 

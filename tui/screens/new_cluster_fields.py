@@ -91,9 +91,25 @@ class FieldRow(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Label, control, note."""
-        yield Static(self._label, classes="label", markup=False)
+        yield Static(f" {self._label}", classes="label", markup=False)
         yield self.control
         yield Static("", classes="note", markup=False)
+
+    def named(self, label: str) -> None:
+        """Another label."""
+        self._label = label
+        self._mark(self.has_focus_within)
+
+    def on_descendant_focus(self) -> None:
+        """Where one is, is a sign and not only a colour."""
+        self._mark(True)
+
+    def on_descendant_blur(self) -> None:
+        """One has gone on."""
+        self._mark(False)
+
+    def _mark(self, here: bool) -> None:
+        self.query_one(".label", Static).update(f"{'▸' if here else ' '}{self._label}")
 
     def note(self, line: str, *, wrong: bool = False) -> None:
         """What stands beside the control."""
@@ -157,7 +173,7 @@ class Pane(Vertical):
     """One step. Subclasses compose rows, show the draft in them and take what is typed."""
 
     DEFAULT_CSS = """
-    Pane { height: 1fr; padding: 0 1; overflow-y: auto; scrollbar-size: 1 1; }
+    Pane { height: 1fr; padding: 0 1 0 0; overflow-y: auto; scrollbar-size: 1 1; }
     """
     STEP: ClassVar[Step]
     FIRST: ClassVar[str]  # selector of what has the cursor first
@@ -191,7 +207,11 @@ class Pane(Vertical):
         """Puts the cursor on a field, or on the first one."""
         found = self.query(f"#{control_id(field)}") or self.query(self.FIRST)
         if found:
-            found.first().focus()
+            self.focus_on(found.first())
+
+    def focus_on(self, widget: Widget) -> None:
+        """At once: keys that were pressed ahead are this widget's, not those of the step before."""
+        self.screen.set_focus(widget)
 
     def leave(self) -> bool:
         """Before another step is shown; False when something here is unfinished."""

@@ -152,9 +152,9 @@ class NodesPane(Pane):
         table = self.query_one("#listed", RowTable)
         if field.startswith("nodes.") and index.isdecimal():
             table.move_cursor(row=int(index))
-            table.focus()
+            self.focus_on(table)
         else:
-            self.query_one("#listed" if self.making.draft.nodes else self.FIRST).focus()
+            self.focus_on(self.query_one("#listed" if self.making.draft.nodes else self.FIRST))
 
     # --- the text ---
 
@@ -197,7 +197,7 @@ class NodesPane(Pane):
         again = self._parsed().unread if left else []
         self._tell(f"{_nodes(parsed)} taken", again)
         if not left and draft.nodes:
-            self.query_one("#listed").focus()
+            self.focus_on(self.query_one("#listed"))
 
     def leave(self) -> bool:
         """Nothing that was typed is lost by going on: it is taken, and what cannot be read is shown."""
