@@ -4,7 +4,7 @@ SHELL := /bin/bash
 V := .venv/bin
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
-.PHONY: help setup setup-tests setup-nodes check format test test-nodes test-nodes-full demo demo-down bench bench-chaos bundle image clean
+.PHONY: help setup setup-tests setup-nodes check format test test-nodes test-nodes-full demo demo-down bench bench-chaos bundle image screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ bench: bundle ## measured ratios against baselines run in the same minute
 MINUTES ?= 30
 bench-chaos: setup-nodes ## kill everything at random under 20 concurrent jobs, then count (root; MINUTES=30)
 	$(V)/python -m tests.bench.chaos --minutes $(MINUTES)
+
+screenshots: setup-tests ## the README's pictures, from a running server
+	@$(V)/python -m tests.screenshots
 
 image: ## the container image, by podman or docker; then it is run and asked (BASE=IMAGE@sha256:...)
 	@deploy/container/build
