@@ -132,8 +132,9 @@ class NewClusterScreen(ResourceScreen):
         if self._ready or self.client.user is None:
             return
         self._ready = True
-        self._drafts = Drafts(self.client.url, self.client.user.id)
-        kept = self._drafts.load()
+        if not self.app.is_web:  # the disk there is the web server's
+            self._drafts = Drafts(self.client.url, self.client.user.id)
+        kept = self._drafts.load() if self._drafts is not None else None
         if kept is None:
             self._show_all()
         else:

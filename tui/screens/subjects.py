@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 from textual import work
@@ -105,7 +106,7 @@ class SubjectScreen(Screen[None]):
         if (thing := self._subject()) is None:
             return
         if self.app.is_web:
-            self.deliver(document.file_name(thing), document.as_yaml(thing))
+            await self.export(thing, document.file_name(thing))
             return
         question = AskPath(
             f"Save {document.called(thing)} as YAML, or as JSON by a name that ends so",
@@ -122,6 +123,9 @@ class SubjectScreen(Screen[None]):
     async def export(self, thing: object, path: str) -> None:
         """Saves a thing, mode 0600; call it from a worker."""
         content = document.as_json(thing) if path.endswith(".json") else document.as_yaml(thing)
+        if self.app.is_web:
+            self.deliver(Path(path).name, content)
+            return
         try:
             try:
                 saved = await asyncio.to_thread(files.save, content, path)

@@ -24,6 +24,12 @@ _TEXT = """() => {
   return Array.from({length: rows}, (_, y) =>
     buffer.lines.get(buffer.ydisp + y)?.translateToString(true) ?? "").join("\\n");
 }"""
+_PASTE = """text => {
+  const clipboardData = new DataTransfer();
+  clipboardData.setData("text/plain", text);
+  document.querySelector("#terminal textarea").dispatchEvent(
+    new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true }));
+}"""
 
 
 @asynccontextmanager
@@ -75,17 +81,24 @@ class Tab:
         shown: str = await self.page.evaluate(_TEXT)
         return shown
 
-    async def sees(self, words: str) -> None:
-        """Wait until the words are on the terminal."""
+    async def sees(self, words: str, *, there: bool = True, seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until the words are on the terminal, or no more."""
+        met = f"([words, there]) => window.shown && ({_TEXT})().includes(words) === there"
         try:
-            await self.page.wait_for_function(f"words => ({_TEXT})().includes(words)", arg=words, polling=50)
+            await self.page.wait_for_function(met, arg=[words, there], polling=50, timeout=seconds * 1000)
         except TimeoutError:
-            raise AssertionError(f"never saw {words!r}:\n{await self.text()}\n{self.complaints}") from None
+            raise AssertionError(
+                f"{'never' if there else 'always'} saw {words!r}:\n{await self.text()}\n{self.complaints}"
+            ) from None
 
     async def press(self, *keys: str) -> None:
         """Press keys, as a person does who looks at the terminal."""
         for key in keys:
             await self.page.keyboard.press(key)
+
+    async def paste(self, text: str) -> None:
+        """Paste a text into the terminal, as the browser's own menu does."""
+        await self.page.evaluate(_PASTE, text)
 
     async def says(self, words: str) -> None:
         """Wait for the dialog over a terminal that has ended."""

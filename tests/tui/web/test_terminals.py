@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -153,6 +154,20 @@ async def test_an_export_is_the_browsers_and_nobody_elses(api: harness.Api):
             assert headers["Content-Disposition"] == f"attachment; filename*=UTF-8''{offered['name']}"
             assert headers["Cache-Control"] == "no-store"
             assert (await browser.get(f"/download/{offered['key']}"))[0] == 404
+
+
+async def test_a_wizard_keeps_no_draft_on_the_web_servers_disk(api: harness.Api, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    async with fronting(api.url) as front:
+        browser = await signed_in(front)
+        async with browser.terminal("clusters/new") as terminal:
+            await terminal.sees("everything is said by hand")
+            await terminal.press("shop-us")
+            await terminal.sees("shop-us")
+            await terminal.press("\x1b")
+            await terminal.sees("No clusters yet")
+    assert list(tmp_path.rglob("*")) == []
 
 
 async def test_no_terminal_outlives_the_server(api: harness.Api):
