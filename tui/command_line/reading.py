@@ -73,7 +73,8 @@ class Reader:
     def _query(self) -> dict[str, str]:
         known = self._wanted.resource.filters
         query = {known.get(name, name): value for name, value in self._wanted.filters.items()}
-        if self._wanted.order and self._wanted.resource.sorts:
+        is_one = len(self._wanted.names) > (1 if self._wanted.resource.parent else 0)
+        if self._wanted.order and self._wanted.resource.sorts and not is_one:
             query["sort"] = self._wanted.order
         return query
 

@@ -42,8 +42,8 @@ def login(profile: str, url: str, email: str, read_only: bool) -> None:
         Profiles.load().save(wanted)
     except errors.ApiError as refused:
         raise exits.of(refused) from refused
-    except (errors.ConfigUnreadable, ValueError) as unkept:
-        raise Failed(str(unkept)) from unkept
+    except (errors.ConfigUnreadable, OSError, ValueError) as unkept:
+        raise Failed(f"Signed in, but it cannot be kept: {unkept}") from unkept
     role = client.user.role if client.user else ""
     click.echo(f"Signed in to {client.url} as {wanted.email} ({role}), profile {wanted.name}.", err=True)
     if client.remark:
@@ -76,6 +76,8 @@ def logout(profile: str, url: str) -> None:
         failed = exits.of(refused)
         failed.remedy = "It is forgotten here; on the server it ends by itself."
         raise failed from refused
+    except OSError as stays:
+        raise Failed(f"The kept sign-in cannot be deleted: {stays}.") from stays
     click.echo("Signed out." if was_there else f"You were not signed in to {client.url}.", err=True)
     if client.remark:
         click.echo(client.remark, err=True)
