@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Mapping
 from typing import ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.timer import Timer
@@ -26,6 +26,7 @@ from tui.widgets.title_bar import TitleBar
 SLOW_SECONDS = 2.0  # so long a wait is explained
 _LOADS_AT_ONCE = 5  # for news; then somewhat more often than by time alone
 TOLD_SECONDS = 60.0  # between two askings while the server tells what changes
+LEAST_WIDTH, LEAST_HEIGHT = 60, 15  # below, keys and columns are cut
 
 
 class ResourceScreen(SubjectScreen):
@@ -198,7 +199,14 @@ class ResourceScreen(SubjectScreen):
 
     def _show_way(self) -> None:
         state = f"▲ {self._trouble}" if self._trouble else self._state
+        if self.app.size.width < LEAST_WIDTH or self.app.size.height < LEAST_HEIGHT:
+            state = f"▲ {LEAST_WIDTH}×{LEAST_HEIGHT} shows more · {state}"
         self.query_one(Crumbs).show([*self._before(), self.called if self.kind else self._called], state)
+
+    @on(events.Resize)
+    def _resized(self) -> None:
+        """Says when the terminal is too small for all of it."""
+        self._show_way()
 
     def _before(self) -> list[str]:
         stack = self.app.screen_stack
