@@ -1,0 +1,74 @@
+"""Every list of the registry: as text at three sizes, and whole at any other.
+
+New nouns are covered by themselves. After a change that was meant, read the difference that
+`pytest tests/tui/test_screens.py --snapshot-update` makes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from tests.standins.documented_api import DocumentedApi
+from tests.tui.conftest import crumbs, screen_text, terminal, until
+from tui import messages, nouns, text
+from tui.screens import dashboard
+
+NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+LISTED = [noun.name for noun in nouns.registered() if noun.screen is not None]
+SIZES = [(80, 24), (120, 40), (300, 80)]
+
+
+@pytest.fixture(autouse=True)
+def frozen(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One moment, one time zone, one place for settings: none."""
+    monkeypatch.setattr(text, "now", lambda: NOW)
+    monkeypatch.setattr(dashboard, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setenv("KEELYARD_CONFIG", "/nonexistent/config.yaml")
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+async def test_every_list_looks_as_it_did(size: tuple[int, int], snapshot: SnapshotAssertion):
+    async with terminal(DocumentedApi(), start=LISTED[0], size=size) as pilot:
+        await until(pilot, lambda: "● connected" in screen_text(pilot), "the first screen")
+        for name in LISTED:
+            pilot.app.post_message(messages.Go(name))
+            await until(pilot, lambda name=name: pilot.app.current_mode == name, name)
+            await until(
+                pilot, lambda: "◐ reading" not in crumbs(pilot) and "● con" in screen_text(pilot), name
+            )
+            await pilot.pause()
+            assert screen_text(pilot) == snapshot(name=name)
+
+
+async def test_no_size_breaks_a_screen():
+    api = DocumentedApi()
+    async with terminal(api, start=LISTED[0]) as pilot:
+        await until(pilot, lambda: "● connected" in screen_text(pilot), "the first screen")
+        for name in LISTED:
+            pilot.app.post_message(messages.Go(name))
+            await until(pilot, lambda name=name: pilot.app.current_mode == name, name)
+            for width, height in ((40, 10), (59, 14), (81, 25), (300, 80)):
+                await pilot.resize_terminal(width, height)
+                await until(pilot, lambda size=(width, height): pilot.app.size == size, "the size")
+                shown = screen_text(pilot)
+                assert max(map(len, shown.splitlines())) <= width
+                assert "keelyard" in shown
+            await pilot.resize_terminal(80, 24)
+
+
+async def test_a_terminal_that_is_too_small_says_so():
+    async with terminal(DocumentedApi(), size=(40, 10)) as pilot:
+        await until(pilot, lambda: "60×15" in crumbs(pilot), "the notice")
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "60×15" not in crumbs(pilot), "no notice")
