@@ -29,7 +29,7 @@ async def test_an_operator_works_in_the_browser(api: harness.Api):
         await tab.sees("yard-1")
         assert tab.page.url == f"{program.url}/clusters"
         await tab.press("Enter")
-        await tab.sees("control-01")
+        await tab.sees("1 control-plane, 1 worker")
 
         async with tab.page.expect_download() as saving:
             await tab.press("E")
