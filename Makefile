@@ -36,7 +36,7 @@ format: setup ## format and mend what can be mended
 	$(V)/ruff check --fix .
 
 test: setup-tests ## everything but the tests on lab nodes
-	$(V)/pytest tests/unit tests/integration tests/contract tests/tui
+	$(V)/pytest tests/unit tests/integration tests/contract tests/tui tests/command_line
 
 bundle: setup-nodes ## the artifacts for lab nodes and air-gapped sites
 	$(V)/keelyard bundle build
