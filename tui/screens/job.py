@@ -27,12 +27,13 @@ from tui.stream import EventStream, StreamState
 from tui.widgets.event_log import EventLog
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.host_grid import HostGrid
+from tui.widgets.line import Line
 from tui.widgets.row_table import Column, Row, RowTable
 from tui.widgets.side_by_side import SideBySide
 
 DRAIN_SECONDS = 0.1
-_DRAIN_MOST = 250  # events between two looks at the clock
-_DRAIN_BUDGET_SECONDS = 0.03  # what one drain may take, so that keys stay answered in a flood
+_DRAIN_MOST = 100  # events between two looks at the clock
+_DRAIN_BUDGET_SECONDS = 0.02  # what one drain may take, so that keys stay answered in a flood
 _NARROW, _WIDE = 100, 240  # columns: below, panes fold into tabs; from there on, three hosts side by side
 _SIDES = ("side-1", "side-2", "side-3")
 _RETRY_SECONDS = 3.0
@@ -78,6 +79,7 @@ class JobScreen(JobActions):
         self._hosts_wanted = True
         self._troubled_first = False
         self._one_log = False  # even where three would fit
+        self._failure = ""  # as it is drawn
         self._stream = EventStream(client, job_id)
         self._stream_words = job_words.stream(StreamState.CONNECTING)
         self._feeds = [LogFeed(client, job_id, EventLog(id=name)) for name in ("event-log", *_SIDES)]
@@ -87,12 +89,12 @@ class JobScreen(JobActions):
         """Failure, phases beside hosts, the log's own line, the log or three of them."""
         with VerticalScroll(id="failure", can_focus=False):
             yield Static("", id="failure-text", markup=False)
-        yield Static("", id="remedy", markup=False)
-        yield Static("", id="tabs", markup=False)
+        yield Line(id="remedy")
+        yield Line(id="tabs")
         with Horizontal(id="panes"):
             yield RowTable(_PHASE_COLUMNS, id="phases")
             yield HostGrid(_HOST_COLUMNS, self._host_cells, id="hosts")
-        yield Static("", id="log-line", markup=False)
+        yield Line(id="log-line")
         main, *sides = self._feeds
         yield main.log
         yield SideBySide([feed.log for feed in sides])
@@ -207,13 +209,17 @@ class JobScreen(JobActions):
             self._draw_phases()
 
     def _draw_progress(self) -> None:
-        failure = (self.job and self.job.message) or self.progress.failure
-        for name in ("#failure", "#remedy"):
-            self.query_one(name).display = bool(failure)
-        self.query_one("#failure-text", Static).update(f"✗ {text.clean(failure)}" if failure else "")
+        self._draw_failure((self.job and self.job.message) or self.progress.failure)
         self._draw_phases()
         self.draw_hosts()
         self._draw_log_line()
+
+    def _draw_failure(self, failure: str) -> None:
+        if failure != self._failure:  # its height follows the text: the whole screen is laid out
+            self._failure = failure
+            for name in ("#failure", "#remedy"):
+                self.query_one(name).display = bool(failure)
+            self.query_one("#failure-text", Static).update(f"✗ {text.clean(failure)}" if failure else "")
 
     def _draw_phases(self) -> None:
         phases = self.query_one("#phases", RowTable)
@@ -232,8 +238,8 @@ class JobScreen(JobActions):
         hosts = self.progress.hosts
         order = sorted(hosts, key=lambda name: not hosts[name].lost) if self._troubled_first else list(hosts)
         self.query_one("#hosts", HostGrid).show(order)
-        self.query_one("#remedy", Static).update(job_words.remedy(over=self.over, marked=len(self.marked)))
-        self.query_one("#tabs", Static).update(
+        self.query_one("#remedy", Line).say(job_words.remedy(over=self.over, marked=len(self.marked)))
+        self.query_one("#tabs", Line).say(
             job_words.tabs(self.progress, phases_shown=self.has_class("phases-shown"))
         )
         self._settle_sides()
@@ -263,7 +269,7 @@ class JobScreen(JobActions):
         if self.job is not None and self.job.hosts.total > len(self.progress.hosts):
             parts.append(f"{len(self.progress.hosts)} of {self.job.hosts.total} hosts")
         parts.append(self._stream_words)
-        self.query_one("#log-line", Static).update(" ── " + " · ".join(filter(None, parts)))
+        self.query_one("#log-line", Line).say(" ── " + " · ".join(filter(None, parts)))
 
     # --- what the log shows ---
 
