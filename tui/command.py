@@ -77,6 +77,9 @@ def tui(
         raise click.BadParameter(f"{log_file}: {unwritable.strerror}", param_hint="--log") from unwritable
     logging.getLogger("keelyard.tui").addHandler(handler)
     try:
+        if web and url and not name:  # a server of browsers is nobody's seat: no file of anybody's is read
+            browser.serve(url, read_only=read_only, **served)
+            return
         profile = profiles.chosen(name, url, email, read_only=read_only)
         if web:
             browser.serve(profile.url, read_only=profile.read_only, **served)

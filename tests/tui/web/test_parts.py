@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from tests.tui.web.serving import ROOT
+from tui import command
 from tui.web.attempts import PER_MINUTE, Attempts
 from tui.web.settings import Address, client_address, networks
 
@@ -121,3 +124,19 @@ def test_the_process_of_a_tab_cannot_touch_the_web_servers_disk(tmp_path):
     assert ran.stdout == "all refused\n", ran.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.py", "secret"]
     assert (tmp_path / "secret").read_text() == "profiles: {}"
+
+
+def test_a_server_that_is_told_its_api_reads_nobodys_profiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config.yaml").write_text("- no mapping")
+    monkeypatch.setenv("KEELYARD_CONFIG", str(tmp_path / "config.yaml"))
+    served: list[str] = []
+    monkeypatch.setattr(command.browser, "serve", lambda url, **_: served.append(url))
+
+    asked = CliRunner().invoke(command.tui, ["--web", "--url", "http://api:8000"])
+    profile = CliRunner().invoke(command.tui, ["--web", "--profile", "yard"])
+
+    assert (asked.exit_code, served) == (0, ["http://api:8000"])
+    assert profile.exit_code == 1
+    assert "must be a mapping" in profile.output
