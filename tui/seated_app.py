@@ -17,6 +17,7 @@ from tui.client import Client
 from tui.live import Live
 from tui.profiles import Profile, Profiles
 from tui.screens.login import LoginScreen
+from tui.style_sheet import StyleSheet
 from tui.widgets.title_bar import TitleBar
 
 log = logging.getLogger("keelyard.tui")
@@ -37,6 +38,7 @@ class SeatedApp(App[None]):
     ) -> None:
         """`connect` makes the client of another profile; it raises ValueError and ConfigUnreadable."""
         super().__init__()
+        self.stylesheet = StyleSheet(variables=self.get_css_variables())
         self._client = client
         self._email = email
         self._password = password

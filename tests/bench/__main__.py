@@ -25,7 +25,7 @@ BENCHES = {
     "engine_run": "an engine run against bare ansible-playbook",
     "events": "POST to first task event, and from an event to a client of the stream",
     "event_store": "events per second into PostgreSQL, and opening a job of 300,000 events",
-    "terminal": "the terminal: keys and memory under a flood of events",
+    "terminal": "the terminal: keys and memory under a flood of events, first screen, long lists and logs",
     "provisioning": "provisioning and its re-run against a plain shell script",
 }
 ENDED_BY_US = 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -57,16 +58,7 @@ async def _measured(url: str, home: Path, narrate: Narrate) -> list[Figure]:
         job = await factories.job(await factories.cluster())
         attempt = await runs.claim(job.id, "bench")
         assert attempt is not None
-        log = spool.Spool(home / "run.jsonl", attempt)
-        writer = EventWriter(job.id, attempt, log, on_fenced=lambda: None, on_full=lambda: None)
-        writing = asyncio.create_task(writer.run())
-        began = time.monotonic()
-        await asyncio.to_thread(lambda: [writer.record(_event(number)) for number in range(1, EVENTS + 1)])
-        while writer.waiting:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
-        rate = EVENTS / (time.monotonic() - began)
-        writing.cancel()
-        log.remove()
+        rate = EVENTS / await write(job.id, attempt, home)
         narrate(f"{rate:,.0f} events per second from a flood to PostgreSQL")
         opened = {name: await _opened(job.id, filters) for name, filters in _FILTERS.items()}
         for name, times in opened.items():
@@ -94,6 +86,21 @@ async def _measured(url: str, home: Path, narrate: Narrate) -> list[Figure]:
     ]
 
 
+async def write(job_id: uuid.UUID, attempt: int, home: Path, hosts: int = 97) -> float:
+    """All events of a run, as its supervisor writes them. Returns how many seconds that took."""
+    log = spool.Spool(home / "run.jsonl", attempt)
+    writer = EventWriter(job_id, attempt, log, on_fenced=lambda: None, on_full=lambda: None)
+    writing = asyncio.create_task(writer.run())
+    began = time.monotonic()
+    await asyncio.to_thread(lambda: [writer.record(_event(number, hosts)) for number in range(1, EVENTS + 1)])
+    while writer.waiting:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.01)
+    took = time.monotonic() - began
+    writing.cancel()
+    log.remove()
+    return took
+
+
 async def _opened(job_id: object, filters: Filters) -> list[float]:
     """Milliseconds of the last page with a filter, five times; the first is as cold as the server is."""
     found = []
@@ -104,13 +111,13 @@ async def _opened(job_id: object, filters: Filters) -> list[float]:
     return found
 
 
-def _event(number: int) -> RunEvent:
+def _event(number: int, hosts: int) -> RunEvent:
     kind = EventKind.HOST_FAILED if number in (1000, EVENTS - 1000) else _KINDS[number % len(_KINDS)]
     return RunEvent(
         kind=kind,
         created_at=datetime.now(UTC),
         phase=f"phase-{number * 10 // (EVENTS + 1)}",
-        host=None if kind is EventKind.TASK_STARTED else f"node-{number % 97}",
+        host=None if kind is EventKind.TASK_STARTED else f"node-{number % hosts}",
         task=f"Install thing {number}",
         role="containerd",
         message="needle" if number == EVENTS // 2 else "",

@@ -1,6 +1,6 @@
-"""The terminal under a flood of events: how soon it answers a key, and what following costs in memory.
+"""The terminal: keys and memory under a flood of events, the first screen, large lists and logs.
 
-KEELYARD_BENCH_MINUTES says how long it follows a flood for the memory figure; two minutes without.
+KEELYARD_BENCH_MINUTES says how long it follows a flood for the memory figure; one minute without.
 """
 
 from __future__ import annotations
@@ -11,89 +11,28 @@ import gc
 import os
 import subprocess
 import sys
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
-from textual import events
-from textual.app import App
-from textual.pilot import Pilot
 
-from tests.bench import figures, flood, server
+from tests.bench import figures, flood, server, terminal_at_volume
 from tests.bench.figures import BenchNotPossible, Figure, Narrate, quantile
+from tests.bench.terminal_watch import SIZE, Watch, shown, terminal
+from tests.bench.textual_log import PlainLog
 from tests.standins.provisioner_bodies import EMAIL
-from tui.app import Terminal
 from tui.client import Client
-from tui.screens.login import LoginScreen
 from tui.widgets.event_log import EventLog
 from tui.widgets.host_grid import HostGrid
 
-SIZE = (160, 50)
 KEYS = 40
-PATIENCE_SECONDS = 120.0
-LOGIN_SECONDS = 15.0
-MINUTES = float(os.environ.get("KEELYARD_BENCH_MINUTES", "2"))
+BASELINE_SECONDS = 30.0
+MINUTES = float(os.environ.get("KEELYARD_BENCH_MINUTES", "1"))
 
 
 def measure(narrate: Narrate) -> list[Figure]:
     """The real application without a terminal around it; the flood is a process of its own."""
-    return asyncio.run(_under_a_flood(narrate))
-
-
-# --- watching the terminal ---
-
-
-class Watch:
-    """Sends keys to an application and takes the time until the screen shows what they do."""
-
-    def __init__(self, app: App[Any]) -> None:
-        self._app = app
-        self._met: Callable[[], bool] = lambda: False
-        self._shown: asyncio.Future[float] | None = None
-        display = app._display
-
-        def displayed(*arguments: Any) -> None:
-            display(*arguments)
-            if self._shown is not None and not self._shown.done() and self._met():
-                self._shown.set_result(time.perf_counter())
-
-        app._display = displayed  # type: ignore[method-assign]
-
-    async def until(self, met: Callable[[], bool]) -> float:
-        """Milliseconds from now until it is met and drawn."""
-        began = time.perf_counter()
-        self._met, self._shown = met, asyncio.get_running_loop().create_future()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            return (await self._shown - began) * 1000
-
-    async def key(self, key: str, met: Callable[[], bool]) -> float:
-        """Milliseconds from a key to the screen that answers it."""
-        assert self._app._driver is not None
-        character = key if len(key) == 1 else None
-        self._app._driver.send_message(events.Key(key, character))
-        return await self.until(met)
-
-
-@contextlib.asynccontextmanager
-async def _terminal(url: str, email: str, password: str, start: str) -> AsyncIterator[Pilot[None]]:
-    app = Terminal(Client(url), email=email, password=password, start=start)
-    async with app.run_test(size=SIZE) as pilot:
-        yield pilot
-
-
-async def _shown[W](pilot: Pilot[None], widget: type[W], ready: Callable[[W], bool]) -> float:
-    """Milliseconds until a widget is on the screen on top and has what it should have."""
-    began = time.perf_counter()
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while True:
-            found = pilot.app.screen.query(widget)  # type: ignore[type-var]
-            if found and ready(found.first()):  # type: ignore[arg-type]
-                return (time.perf_counter() - began) * 1000
-            if time.perf_counter() > began + LOGIN_SECONDS and isinstance(pilot.app.screen, LoginScreen):
-                raise BenchNotPossible("The terminal could not sign in; the machine is too busy to measure.")
-            await asyncio.sleep(0.005)
+    return [*asyncio.run(_under_a_flood(narrate)), *terminal_at_volume.measure(narrate)]
 
 
 # --- under a flood ---
@@ -120,8 +59,12 @@ async def _under_a_flood(narrate: Narrate) -> list[Figure]:
         for rate, aim in ((1_000, 100.0), (5_000, 50.0)):
             load = figures.load()
             ours = await _keys_in_the_job(url, rate)
-            narrate(f"{rate:,} events/s: p50 {quantile(ours, 0.5):.0f} ms, p95 {quantile(ours, 0.95):.0f} ms")
+            narrate(f"{rate:,} events/s: {_told(ours)}")
             found.append(_keys(f"key answered at {rate:,} events/s", aim, ours, load))
+        load = figures.load()
+        theirs = await _keys_in_a_plain_log(url, 1_000)
+        narrate(f"Textual's Log at 1,000 events/s: {_told(theirs)}")
+        found.append(_beside(found[0], theirs, load))
         found.append(await _memory(url, narrate))
     return found
 
@@ -143,29 +86,49 @@ async def _at(url: str, rate: int) -> int:
 
 
 async def _keys_in_the_job(url: str, rate: int) -> list[float]:
-    async with _terminal(url, EMAIL, flood.PASSWORD, f"jobs/{flood.JOB}") as pilot:
-        await _shown(pilot, HostGrid, lambda grid: grid.row_count == flood.HOSTS)
+    async with terminal(url, EMAIL, flood.PASSWORD, f"jobs/{flood.JOB}") as pilot:
+        await shown(pilot, HostGrid, lambda grid: grid.row_count == flood.HOSTS)
         await _at(url, rate)
-        await _shown(pilot, EventLog, lambda log: log.kept > rate)
-        watch, grid = Watch(pilot.app), pilot.app.screen.query_one(HostGrid)
-        grid.focus()
-        times = []
-        for _ in range(KEYS):
-            await asyncio.sleep(0.13)  # not in step with the drain
-            at = grid.cursor
-            times.append(await watch.key("down", lambda was=at: grid.cursor != was))
+        await shown(pilot, EventLog, lambda log: log.kept > rate)
+        times = await _press_down(Watch(pilot.app), pilot.app.screen.query_one(HostGrid))
         told = await _at(url, 0)
-        await _shown(pilot, EventLog, lambda log: log.window.last_sequence == told)  # nothing was lost
+        await shown(pilot, EventLog, lambda log: log.window.last_sequence == told)  # nothing was lost
+    return times
+
+
+async def _keys_in_a_plain_log(url: str, rate: int) -> list[float]:
+    """As many as it answers in the time that it has; a key without an answer took what was left of it."""
+    times: list[float] = []
+    app = PlainLog(Client(url), flood.JOB, flood.HOSTS)
+    await app.client.sign_in(EMAIL, flood.PASSWORD)
+    async with app.run_test(size=SIZE) as pilot:
+        await _at(url, rate)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(BASELINE_SECONDS):
+                await shown(pilot, HostGrid, lambda _: app.lines > rate)
+                await _press_down(Watch(app), app.query_one(HostGrid), times)
+        await _at(url, 0)
+    return times or [BASELINE_SECONDS * 1000]
+
+
+async def _press_down(watch: Watch, grid: HostGrid, times: list[float] | None = None) -> list[float]:
+    """Times of keys that move the cursor among the hosts; those so far are in `times` when it is cut."""
+    times = [] if times is None else times
+    grid.focus()
+    for _ in range(KEYS):
+        await asyncio.sleep(0.13)  # not in step with the drain
+        at = grid.cursor
+        times.append(await watch.key("down", lambda was=at: grid.cursor != was))
     return times
 
 
 async def _memory(url: str, narrate: Narrate) -> Figure:
     """What following adds once the window is full; the rate is that of the aim for keys."""
     load = figures.load()
-    async with _terminal(url, EMAIL, flood.PASSWORD, f"jobs/{flood.JOB}") as pilot:
-        await _shown(pilot, HostGrid, lambda grid: grid.row_count == flood.HOSTS)
+    async with terminal(url, EMAIL, flood.PASSWORD, f"jobs/{flood.JOB}") as pilot:
+        await shown(pilot, HostGrid, lambda grid: grid.row_count == flood.HOSTS)
         began = await _at(url, 1_000)
-        await _shown(pilot, EventLog, lambda log: log.kept >= 20_000)
+        await shown(pilot, EventLog, lambda log: log.kept >= 20_000)
         sizes = [_resident()]
         for _ in range(max(2, int(MINUTES * 6))):
             await asyncio.sleep(10)
@@ -195,5 +158,22 @@ def _keys(name: str, aim: float, times: list[float], load: float) -> Figure:
         aim=aim,
         measured=[quantile(times, 0.95)],
         load=load,
-        notes=[f"p50 {quantile(times, 0.5):.0f} ms, longest {max(times):.0f} ms of {len(times)}"],
+        notes=[f"{_told(times)}; the source is a process of its own that speaks the API's stream"],
     )
+
+
+def _beside(ours: Figure, theirs: list[float], load: float) -> Figure:
+    return Figure(
+        name="key answered at 1,000 events/s, p95, against Textual's Log",
+        unit="ms",
+        aim=1.0,
+        measured=ours.measured,
+        baseline=[quantile(theirs, 0.95)],
+        load=load,
+        notes=[f"Log.write_line for each event, {BASELINE_SECONDS:g} s at most: {_told(theirs)}"],
+    )
+
+
+def _told(times: list[float]) -> str:
+    p50, p95 = quantile(times, 0.5), quantile(times, 0.95)
+    return f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, longest {max(times):.0f} ms of {len(times)} keys"
