@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.worker import WorkerFailed
 
-from tui import connecting, messages, nouns
+from tui import bindings, connecting, messages, nouns
 from tui import help as help_text
 from tui.client import Client
 from tui.command_mode import CommandMode
@@ -37,7 +37,13 @@ class Terminal(CommandMode):
     COMMANDS: ClassVar = {Places}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
-            "colon", "command", "Command", id="command", key_display=":", tooltip="Go anywhere, do anything"
+            "colon",
+            "command",
+            "Command",
+            id="command",
+            key_display=":",
+            tooltip="Go anywhere, do anything",
+            priority=True,  # at once, so that what is typed right behind it is the line's
         ),
         Binding(
             "ctrl+p", "command_palette", "Palette", id="palette", show=False, tooltip="Search for places"
@@ -93,6 +99,8 @@ class Terminal(CommandMode):
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing but signing in before one is signed in, and no second dialog over a dialog."""
+        if action == "command" and bindings.is_typed_into(self.focused):
+            return False  # there it is a character
         if action in {"command", "command_palette", "go", "help", "sign_out"}:
             return self.client.user is not None and not isinstance(self.screen, ModalScreen | LoginScreen)
         return True

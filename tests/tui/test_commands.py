@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from textual import events
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from tests.standins.provisioner_api import ProvisionerApi
@@ -154,3 +156,19 @@ async def test_quit_leaves(api: ProvisionerApi):
         await sees(pilot, "edge-07")
         await pilot.press("colon", "q", "enter")
         await until(pilot, lambda: api.count("POST", "/auth/logout"), "signed out")
+
+
+def _at_once(pilot: Pilot[None], *keys: str) -> None:
+    """Faster than anything is drawn, as one who knows types."""
+    for key in keys:
+        named = {":": "colon", "/": "slash"}.get(key, key)
+        pilot.app.post_message(events.Key(named, key if len(key) == 1 else None))
+
+
+async def test_what_is_typed_right_behind_the_key_is_the_lines(api: ProvisionerApi) -> None:
+    async with terminal(api) as pilot:
+        await sees(pilot, "edge-07")
+        _at_once(pilot, *":jobs", "enter")
+        await until(pilot, lambda: crumbs(pilot).strip().startswith("jobs 1"), "the jobs")
+        _at_once(pilot, *"/zz/:z")  # in the line, both keys are characters
+        await until(pilot, lambda: 'filter "zz/:z"' in crumbs(pilot), "the whole filter")

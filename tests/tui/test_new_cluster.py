@@ -199,7 +199,10 @@ async def test_every_step_says_what_is_wrong_and_the_server_has_the_last_word(se
     small = {"name": "small", "components": {"cni": "bridge"}, "topology": {"worker_count": 1}}
     assert (await admin.post("/api/v1/templates", json=small)).status_code == 201
     async with wizard(server) as pilot:
-        await carry_out(pilot, [Sees("small"), Paste("Not A Name"), Sees("✗ lower-case letters")])
+        await sees(pilot, "small")
+        assert "is required" not in screen_text(pilot)  # nobody was asked for anything yet
+        await carry_out(pilot, [Press("tab"), Sees("✗ is required"), Press("shift+tab")])
+        await carry_out(pilot, [Paste("Not A Name"), Sees("✗ lower-case letters")])
         field(pilot, "name").value = "taken"
         await carry_out(pilot, [Press("tab"), Press("tab"), Press("down"), Press("enter"), Sees("●   small")])
         await carry_out(pilot, [Press("ctrl+n"), Sees("from small v1"), Paste("3"), Sees("must be 1")])

@@ -57,10 +57,14 @@ class ClusterScreen(ResourceScreen):
         Binding("p", "provision", "Provision", id="cluster.provision", tooltip="Queue a provision job"),
         Binding("P", "plan", "Plan", id="cluster.plan", tooltip="Find out what provisioning would change"),
         Binding("v", "verify", "Verify", id="cluster.verify", tooltip="Find out what differs from the spec"),
-        Binding("o", "last_plan", "Last plan", id="cluster.last_plan", tooltip="Open the newest plan"),
-        Binding("k", "kubeconfig", "Kubeconfig", id="cluster.kubeconfig", tooltip="Save the kubeconfig"),
+        Binding(
+            "o", "last_plan", "Last plan", id="cluster.last_plan", show=False, tooltip="Open the newest plan"
+        ),
+        Binding("k", "kubeconfig", "Config", id="cluster.kubeconfig", tooltip="Save the kubeconfig"),
         Binding("K", "copy_kubeconfig", "Copy it", id="cluster.copy_kubeconfig", show=False),
-        Binding("m", "template", "Template", id="cluster.template", tooltip="Make a template of it"),
+        Binding(
+            "m", "template", "Template", id="cluster.template", show=False, tooltip="Make a template of it"
+        ),
         Binding(
             "ctrl+d", "delete", "Delete", id="cluster.delete", tooltip="Deprovision or forget the cluster"
         ),
@@ -68,7 +72,7 @@ class ClusterScreen(ResourceScreen):
         Binding("right_square_bracket", "page(1)", "Next page", id="page.next", show=False),
         Binding("s", "sort", "Sort", id="sort.next", show=False, tooltip="Sort by the next column"),
         Binding("S", "sort_reverse", "Sort back", id="sort.reverse", show=False, tooltip="Turn the order"),
-        Binding("escape", "back", "Back", id="back"),
+        Binding("escape", "back", "Back", id="back", show=False),
     ]
 
     def __init__(self, client: Client, cluster_id: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, override
 
-from textual import on
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -55,6 +55,13 @@ class CommandInput(Input):
         if not self._offered or self.value != self._offered[self._taken]:
             self._offered, self._taken = [], -1
 
+    async def on_key(self, event: events.Key) -> None:
+        """Enter means what stood there when it was pressed; as a binding it would be late."""
+        if event.key == "enter":
+            event.stop()
+            event.prevent_default()
+            await self.action_submit()
+
     def action_complete(self, step: int) -> None:
         """The next completion; one alone is taken with the space after it."""
         if not self._offered:
@@ -82,6 +89,8 @@ class CommandInput(Input):
 class CommandLine(ModalScreen[Command | None]):
     """Answers what the line asks for; what is not understood stays and is told."""
 
+    AUTO_FOCUS = ""
+
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", id="command.leave")]
 
     def __init__(self, grammar: Grammar, history: list[str]) -> None:
@@ -99,8 +108,30 @@ class CommandLine(ModalScreen[Command | None]):
 
     def on_mount(self) -> None:
         """Offers everything."""
-        self.query_one(CommandInput).focus()
         self.offer()
+        self._take_keys()
+
+    def _take_keys(self) -> None:
+        """The line gets the keys once those typed before it have come: none is lost, none overtakes."""
+        if self.message_queue_size:
+            self.call_later(self._take_keys)
+        else:
+            self.set_focus(self.query_one(CommandInput))
+
+    async def on_key(self, event: events.Key) -> None:
+        """What was typed faster than the line was there."""
+        line = self.query_one(CommandInput)
+        if self.focused is line:
+            return
+        if event.is_printable and event.character:
+            line.insert_text_at_cursor(event.character)
+        elif event.key == "backspace":
+            line.action_delete_left()
+        elif event.key == "enter":
+            await line.action_submit()
+        else:
+            return
+        event.stop()
 
     def offer(self) -> None:
         """Says what may follow; called again when more is known."""

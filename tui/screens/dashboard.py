@@ -52,7 +52,9 @@ class DashboardScreen(ResourceScreen):
         super().__init__(client)
         self.overview: wire.Overview | None = None
         self._read_at = 0.0  # monotonic
+        self._read_when = text.now()
         self._stale = False
+        self._drawn_stale = False
 
     def body(self) -> ComposeResult:
         """Three sections."""
@@ -68,11 +70,21 @@ class DashboardScreen(ResourceScreen):
     async def fetch(self) -> None:
         """Everything at a glance."""
         self.overview = await self.client.overview()
-        self._read_at = time.monotonic()
+        self._read_at, self._read_when = time.monotonic(), text.now()
 
     @on(messages.LoadFailed)
     def _went_stale(self) -> None:
         self._stale = True
+        self._draw()
+
+    @property
+    def _is_old(self) -> bool:
+        """Whether nobody knows if it is still so."""
+        return self._stale or self.client.live.connection is Connection.LOST
+
+    @property
+    def _as_of(self) -> str:
+        return f"as of {text.clock(self._read_when)}"
 
     # --- drawing ---
 
@@ -84,7 +96,8 @@ class DashboardScreen(ResourceScreen):
     def _draw(self) -> None:
         if (seen := self.overview) is None:
             return
-        self.crumbs(f"dashboard · {glance.summary(seen)}")
+        self._drawn_stale = self._is_old
+        self.crumbs(f"dashboard · {self._as_of if self._drawn_stale else glance.summary(seen)}")
         width = self._width
         self._draw_lines(seen, width)
         self.query_one("#fleet-heading", Static).update(glance.heading("FLEET", 0, 0, width))
@@ -104,10 +117,12 @@ class DashboardScreen(ResourceScreen):
         self._under_way.show(
             [Row(job.id, (glance.running(job, seen.at, now, width),)) for job in seen.running],
             count=seen.running_count,
-            nothing="○ Nothing runs.",
+            nothing=f"▲ Nothing ran {self._as_of}." if self._is_old else "○ Nothing runs.",
         )
 
     def _all_well(self, seen: wire.Overview) -> str:
+        if self._is_old:
+            return f"▲ Nothing wanted you {self._as_of}. What has happened since is not known."
         if seen.clusters_count:
             return "● All is well. Nothing wants you."
         if self.check_action("create", ()):
@@ -133,8 +148,11 @@ class DashboardScreen(ResourceScreen):
 
     def _tick(self) -> None:
         """Redraws what counts seconds; not while nobody knows whether it still runs."""
-        stale = self._stale or self.client.live.connection is Connection.LOST
-        if self.overview is not None and self.is_current and not stale:
+        if self.overview is None or not self.is_current:
+            return
+        if self._is_old is not self._drawn_stale:
+            self._draw()
+        elif not self._drawn_stale:
             self._draw_lines(self.overview, self._width)
 
     def on_resize(self) -> None:

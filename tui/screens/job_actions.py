@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar, override
 
 from textual import work
@@ -22,6 +23,7 @@ _WITH_PLAN = frozenset({"plan", "verify"})
 class JobActions(LogScreen):
     """The keys that ask the server for something."""
 
+    LEAST: ClassVar[Mapping[str, str]] = dict.fromkeys(("cancel", "retry", "retry_all", "mark"), "operator")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("x", "cancel", "Cancel", id="job.cancel", tooltip="Ask the job to stop"),
         Binding("r", "retry", "Retry", id="job.retry", tooltip="Resume on what failed, or on marked hosts"),

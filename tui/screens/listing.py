@@ -53,6 +53,7 @@ class ListScreen[T](ResourceScreen):
         self.search = ""  # what the server was asked to look for
         self.sort = ""  # in the server's words
         self._to_end = False  # a page reached from below is entered at its end
+        self._pointed = ""  # what the cursor is to be on once it is read
 
     def body(self) -> ComposeResult:
         """The statuses, the table, and the words for when it is empty."""
@@ -104,11 +105,19 @@ class ListScreen[T](ResourceScreen):
         empty.display = not self.things
         table.display = bool(self.things)
         if self.things and self.focused is None:
-            table.focus()
+            self.set_focus(table)
         if self._to_end:
             self._to_end = False
             table.move_cursor(row=table.row_count - 1, animate=False)
+        pointed, self._pointed = self._pointed, ""
+        if pointed:
+            table.point_at(pointed)
         self.count()
+
+    def point_at(self, key: str) -> None:
+        """The cursor goes to what was just made, once the list has it; on another page it stays."""
+        self._pointed = key
+        self.action_refresh()
 
     def _empty(self) -> str:
         if self.search:

@@ -36,7 +36,7 @@ class LogScreen(ResourceScreen):
     SEARCH_FORWARD: ClassVar[bool] = False  # a log is opened at its end
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Search", id="log.search", tooltip="Search the log"),
+        Binding("slash", "filter", "Search", id="log.search", tooltip="Search the log", priority=True),
         Binding("n", "seek(True)", "Next", id="log.next", tooltip="Next hit of the search, or next failure"),
         Binding("N", "seek(False)", "Previous", id="log.previous", show=False, tooltip="The one before"),
         Binding("w", "wrap", "Wrap", id="log.wrap", show=False, tooltip="Long lines on several rows"),

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from typing import ClassVar
+from urllib.parse import urlsplit
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Button, Checkbox, Input, Select, Static
@@ -37,6 +40,14 @@ class Mark(Checkbox):
     def _draw(self) -> None:
         self.BUTTON_INNER = "✓" if self.value else " "
         self.refresh()
+
+
+class EmailInput(Input):
+    """Hands the keys on at once, so that a password typed right behind it is never shown here."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,tab", "screen.to_password", "Password", id="login.password", show=False, priority=True)
+    ]
 
 
 class LoginScreen(Screen[bool]):
@@ -69,7 +80,7 @@ class LoginScreen(Screen[bool]):
                 yield Static("▲ Not encrypted: others on the way can read your password.", markup=False)
             if self._client.read_only:
                 yield Static("▲ Read-only: nothing can be changed from here.", markup=False)
-            yield Input(self._email, placeholder="e-mail", id="email")
+            yield EmailInput(self._email, placeholder="e-mail", id="email")
             yield Input(self._password, placeholder="password", password=True, id="password")
             if self._client.can_keep:
                 yield Mark("Stay signed in on this machine", self._is_home(), id="keep", compact=True)
@@ -84,8 +95,8 @@ class LoginScreen(Screen[bool]):
         return self._client.profile in self._profiles or self._client.profile not in self._client.url
 
     def _where(self) -> str:
-        profile = f"{self._client.profile} · " if self._client.profile else ""
-        return f"keelyard  {profile}{self._client.url}"
+        name, url = self._client.profile, self._client.url
+        return f"keelyard  {url}" if name in {"", urlsplit(url).netloc} else f"keelyard  {name} · {url}"
 
     def _choice(self) -> Select[str]:
         names = dict.fromkeys([*self._profiles, self._client.profile])
@@ -110,9 +121,9 @@ class LoginScreen(Screen[bool]):
             self.workers.cancel_group(self, "sign-in")
             self.app.post_message(messages.SwitchProfile(event.value))
 
-    @on(Input.Submitted, "#email")
-    def _email_given(self) -> None:
-        self.query_one("#password", Input).focus()
+    def action_to_password(self) -> None:
+        """The e-mail address is given."""
+        self.set_focus(self.query_one("#password", Input))
 
     @on(Input.Submitted, "#password")
     @on(Button.Pressed, "#sign-in")

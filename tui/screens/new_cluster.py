@@ -15,7 +15,7 @@ from tui import errors, messages, text, wire
 from tui.client import Client
 from tui.screens.dialogs import Confirm
 from tui.screens.new_cluster_access import AccessPane
-from tui.screens.new_cluster_fields import Edited, Pane
+from tui.screens.new_cluster_fields import Edited, Left, Pane
 from tui.screens.new_cluster_nodes import NodesPane
 from tui.screens.new_cluster_parts import ComponentsPane, HardeningPane, TemplatePane, TopologyPane
 from tui.screens.new_cluster_review import Reading, RequestText, ReviewPane
@@ -155,6 +155,8 @@ class NewClusterScreen(ResourceScreen):
             return
         if answer:
             self.making.draft = kept.draft
+            for pane in self.query(Pane):
+                pane.tells_all = True  # somebody has been there already
         elif self._drafts is not None:
             self._drafts.forget()
         self._show_all()
@@ -184,9 +186,12 @@ class NewClusterScreen(ResourceScreen):
         if step is not self.step and not self.pane.leave():
             self._show()
             return
+        if step is not self.step:
+            self.pane.tells_all = True
         self.step = step
         self._told = told
         self._seen.add(step)
+        self.pane.tells_all = self.pane.tells_all or bool(told) or step is Step.REVIEW
         self.query_one(ContentSwitcher).current = step.value
         pane = self.pane
         pane.fill()
@@ -202,9 +207,15 @@ class NewClusterScreen(ResourceScreen):
             self._saving = True
             self.set_timer(SAVE_SECONDS, self._keep)
 
+    @on(Left)
     def _show(self) -> None:
         self.pane.notes()
-        wrong = {step_of(problem.field) for problem in self.making.problems()}
+        pane = self.pane
+        wrong = {
+            step
+            for problem in self.making.problems()
+            if (step := step_of(problem.field)) is not self.step or pane.shows(problem.field)
+        }
         for name in self.query(StepName):
             sign = "○" if name.step not in self._seen else "✗" if name.step in wrong else "●"
             if name.step is Step.REVIEW and name.step in self._seen:

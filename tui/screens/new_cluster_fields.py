@@ -26,6 +26,11 @@ class Edited(Message):
     """Something of the draft changed."""
 
 
+@dataclass
+class Left(Message):
+    """The cursor has gone on from a field."""
+
+
 def control_id(field: str) -> str:
     """The id of a field's control."""
     return "at-" + field.replace(".", "-")
@@ -185,6 +190,14 @@ class Pane(Vertical):
     def __init__(self, making: Making) -> None:
         super().__init__(id=self.STEP.value)
         self.making = making
+        self.tells_all = False  # whether what is wrong is told of fields, too, that nobody has been at
+        self._been: set[str] = set()
+
+    def shows(self, field: str) -> bool:
+        """Whether what is wrong with a field is told already; nothing is missing where nobody has been."""
+        row = next((row for row in self.query(FieldRow) if row.field == field), None)
+        empty = row is not None and isinstance(row.control, Input) and not row.control.value
+        return self.tells_all or field in self._been or not empty
 
     def fill(self) -> None:
         """Shows the draft in the rows."""
@@ -199,7 +212,11 @@ class Pane(Vertical):
 
     def notes(self) -> None:
         """Says beside every row what is wrong, or who says so."""
-        wrong = {problem.field: problem.message for problem in reversed(self.making.problems_of(self.STEP))}
+        wrong = {
+            problem.field: problem.message
+            for problem in reversed(self.making.problems_of(self.STEP))
+            if self.shows(problem.field)
+        }
         for row in self.query(FieldRow):
             row.note(wrong.get(row.field) or self.origin(row.field), wrong=row.field in wrong)
 
@@ -227,8 +244,16 @@ class Pane(Vertical):
         event.stop()
         value = event.value
         if isinstance(value, str | bool):
+            self._been.add(row.field)
             self.take(row.field, value)
             self.post_message(Edited())
+
+    def on_descendant_blur(self, event: events.DescendantBlur) -> None:
+        """What was not said is missing once one has gone on."""
+        row = next((row for row in self.query(FieldRow) if row.control is event.widget), None)
+        if row is not None:
+            self._been.add(row.field)
+            self.post_message(Left())
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ def target(channel: wire.Channel) -> str:
     return urlsplit(channel.url).netloc
 
 
+_CHANGES = ("create", "edit", "test", "switch", "rotate", "delete")
 _USE = "The receiver checks the signature of each notice with it."
 
 
@@ -45,6 +47,7 @@ class ChannelsScreen(ListScreen[wire.Channel]):
         Column("sent", "SENT", 4),
     )
     EMPTY: ClassVar[str] = "No notification channels yet. Press n to make one."
+    LEAST: ClassVar[Mapping[str, str]] = dict.fromkeys(_CHANGES, "operator")
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "create", "New", id="channel.new", tooltip="Make a channel"),
         Binding("e", "edit", "Edit", id="channel.edit", tooltip="Change the channel"),
@@ -84,6 +87,7 @@ class ChannelsScreen(ListScreen[wire.Channel]):
         """The form, empty; then the secret of a webhook."""
         made = await self.app.push_screen_wait(ChannelForm(self.client, None))
         if made is not None:
+            self.point_at(made.id)
             await self._show_secret(made)
 
     @work(exclusive=True, group="act")
@@ -156,6 +160,7 @@ class DeliveriesScreen(ListScreen[wire.Delivery]):
         Column("next", "NEXT", 9),
         Column("last", "LAST TRY", 60),
     )
+    LEAST: ClassVar[Mapping[str, str]] = {"redeliver": "operator"}
     EMPTY: ClassVar[str] = "No notices yet. They are written when jobs end; T on the channel sends a test."
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("o", "read", "Tries", id="delivery.read", tooltip="The notice with all its tries"),

@@ -51,7 +51,9 @@ class ReadingScreen(ResourceScreen):
     """Nothing is fetched: what was under the cursor is shown as it was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Search", id="filter", tooltip="Find a text while you type"),
+        Binding(
+            "slash", "filter", "Search", id="filter", tooltip="Find a text while you type", priority=True
+        ),
         Binding("n", "next(1)", "Next", id="reading.next", tooltip="To the next match"),
         Binding(
             "N", "next(-1)", "Previous", id="reading.previous", show=False, tooltip="To the match before"

@@ -40,7 +40,14 @@ class ResourceScreen(SubjectScreen):
     LEAST: ClassVar[Mapping[str, str]] = {}
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter", id="filter", tooltip="Narrow what is shown while you type"),
+        Binding(
+            "slash",
+            "filter",
+            "Filter",
+            id="filter",
+            tooltip="Narrow what is shown while you type",
+            priority=True,
+        ),
         Binding("escape", "back", "Back", id="back", show=False, tooltip="Drop the filter, or go back"),
         Binding("ctrl+r", "refresh", "Refresh", id="refresh", show=False, tooltip="Ask the server now"),
     ]
@@ -218,6 +225,8 @@ class ResourceScreen(SubjectScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this role may not do is not offered; to one who only reads, nothing that changes something."""
+        if action == "filter" and bindings.is_typed_into(self.focused):
+            return False  # there its key is a character
         if self.client.read_only and any(
             binding.action.partition("(")[0] == action
             for name, binding in bindings.of(type(self)).items()

@@ -117,7 +117,7 @@ class SchedulesScreen(ListScreen[wire.Schedule]):
         """The next five times as the server reckons them, by the schedule's own clock."""
         times = "\n".join(due.local[:16].replace("T", " ") for due in schedule.preview)
         self.say(f"{schedule.name} is saved. Due in {schedule.time_zone}:\n{times}")
-        self.action_refresh()
+        self.point_at(schedule.id)
 
     @work(exclusive=True, group="act")
     async def action_switch(self) -> None:

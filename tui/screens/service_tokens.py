@@ -106,7 +106,7 @@ class TokensScreen(ListScreen[wire.ServiceToken]):
         made = await self.app.push_screen_wait(TokenForm(self.client, None))
         if made is not None:
             await self.app.push_screen_wait(Secret(made.name, made.token, _USE))
-            self.action_refresh()
+            self.point_at(made.id)
 
     @work(exclusive=True, group="act")
     async def action_revoke(self) -> None:

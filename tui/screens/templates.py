@@ -85,7 +85,7 @@ class TemplatesScreen(ListScreen[wire.Template]):
         made = await self.app.push_screen_wait(TemplateForm(self.client, None))
         if made is not None:
             self.say(f"{made.name} is made.")
-            self.action_refresh()
+            self.point_at(made.id)
 
     @work(exclusive=True, group="act")
     async def action_from(self) -> None:
@@ -93,7 +93,7 @@ class TemplatesScreen(ListScreen[wire.Template]):
         made = await self.app.push_screen_wait(FromCluster(self.client))
         if made is not None:
             self.say(f"{made.name} is made.")
-            self.action_refresh()
+            self.point_at(made.id)
 
     @work(exclusive=True, group="act")
     async def action_new_version(self) -> None:

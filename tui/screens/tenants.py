@@ -102,7 +102,7 @@ class TenantsScreen(ListScreen[wire.Tenant]):
         made = await self.app.push_screen_wait(TenantForm(self.client, None))
         if made is not None:
             self.say(f"{made.name} is made. Its slug is {made.slug}.")
-            self.action_refresh()
+            self.point_at(made.id)
 
     @work(exclusive=True, group="act")
     async def action_change(self) -> None:
@@ -212,7 +212,7 @@ class MembersScreen(ListScreen[wire.Member]):
         member = await self.app.push_screen_wait(MemberForm(self.client, self.tenant))
         if member is not None:
             self.say(f"{member.email} is a member of {self.tenant.name}.")
-            self.action_refresh()
+            self.point_at(member.user_id)
 
     @work(exclusive=True, group="act")
     async def action_remove(self) -> None:

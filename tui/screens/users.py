@@ -178,7 +178,7 @@ class UsersScreen(ListScreen[wire.Account]):
         saved = await self.app.push_screen_wait(form)
         if saved is not None:
             self.say(f"{saved.email} {what}{f' {saved.role}' if what.endswith('role') else ''}.")
-            self.action_refresh()
+            self.point_at(saved.id)
 
 
 _ONE = "/api/v1/users/{user_id}"

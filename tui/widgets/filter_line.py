@@ -36,7 +36,7 @@ class FilterLine(Input):
     def open(self) -> None:
         """Shows the line and takes the keys."""
         self.display = True
-        self.focus()
+        self.screen.set_focus(self)  # at once: what is typed right behind the key is the line's
 
     def action_keep(self) -> None:
         """Back to the list, narrowed."""

@@ -99,6 +99,12 @@ class RowTable(DataTable[Text]):
         keys = list(self._shown)
         return keys[self.cursor_row] if 0 <= self.cursor_row < len(keys) else None
 
+    def point_at(self, key: str) -> None:
+        """Puts the cursor on a row, if it is shown."""
+        keys = list(self._shown)
+        if key in keys:
+            self.move_cursor(row=keys.index(key), animate=False)
+
     @property
     def counts(self) -> tuple[int, int]:
         """Rows shown, and rows there are."""

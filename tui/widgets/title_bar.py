@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 from textual.widgets import Static
@@ -43,7 +45,7 @@ class TitleBar(Static):
         """One line; what does not fit is cut on the left of the connection."""
         right = f" {self.connection} "
         room = max(0, self.size.width - cell_len(right))
-        kept, server, who = self._kept(), text.one_line(self._client.url), self._who()
+        kept, server, who = self._kept(), self._server(), self._who()
         gap = room - cell_len(kept) - cell_len(server) - cell_len(who)
         if gap < 2:  # the server is cut first, then the user
             who = _cut(who, max(0, room - cell_len(kept) - 2))
@@ -77,6 +79,11 @@ class TitleBar(Static):
         said = [self._client.profile] if self._client.profile else []
         said += ["▲ read-only"] if self._client.read_only else []
         return f" keelyard  {''.join(f'{each} · ' for each in said)}"
+
+    def _server(self) -> str:
+        """Not a second time, where an address that was given once is named after itself."""
+        url = self._client.url
+        return "" if self._client.profile == urlsplit(url).netloc else text.one_line(url)
 
     def _who(self) -> str:
         user = self._client.user
