@@ -116,7 +116,7 @@ async def test_a_viewer_is_offered_nothing_that_changes(server: harness.Api):
         await pilot.press("p", "ctrl+d")
         await pilot.press("enter")
         await sees(pilot, "LAST JOBS")
-        assert "Kubeconfig" not in screen_text(pilot)
+        assert "k Config" not in screen_text(pilot)
         await pilot.press("8")
         await sees(pilot, "No templates yet.")
         await until(pilot, lambda: "New" not in screen_text(pilot), "no key for a new one")
