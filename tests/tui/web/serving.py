@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -90,6 +90,16 @@ async def program(api_url: str, *options: str) -> AsyncIterator[Program]:
         yield running
     finally:
         await running.end()
+
+
+def running(word: str) -> list[int]:
+    """Processes below this one with this word in their command; what has ended meanwhile is none."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if word in " ".join(child.cmdline()):
+                found.append(child.pid)
+    return found
 
 
 async def gone(pids: list[int]) -> None:

@@ -6,17 +6,9 @@ import os
 import signal
 from urllib.parse import urlsplit
 
-import psutil
-
 from tests.contract import harness
 from tests.tui.web import browser, serving
 from tests.tui.web.browser import Tab
-
-
-def chromiums() -> list[int]:
-    """Every process of the browser that this test started."""
-    started = psutil.Process().children(recursive=True)
-    return [child.pid for child in started if "chromium" in " ".join(child.cmdline()[:1])]
 
 
 async def test_an_operator_works_in_the_browser(api: harness.Api):
@@ -51,7 +43,7 @@ async def test_an_operator_works_in_the_browser(api: harness.Api):
         assert refused == []
 
         (pid,) = program.terminals()
-        for number in chromiums():
+        for number in serving.running("chromium"):
             os.kill(number, signal.SIGKILL)
         await serving.gone([pid])
 

@@ -21,11 +21,7 @@ from tui.web.sign_ins import SignIn
 
 def terminals() -> list[int]:
     """The processes behind tabs of a server in this process."""
-    return [
-        child.pid
-        for child in psutil.Process().children(recursive=True)
-        if "tui.web.child" in " ".join(child.cmdline())
-    ]
+    return serving.running("tui.web.child")
 
 
 async def signed_in(front: Front) -> Browser:
