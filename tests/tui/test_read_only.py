@@ -24,5 +24,6 @@ async def test_keys_that_change_something_are_not_offered(api: ProvisionerApi):
 async def test_nothing_new_is_made(api: ProvisionerApi):
     async with terminal(api, read_only=True) as pilot:
         await sees(pilot, "edge-07")
+        assert "n New" not in screen_text(pilot)
         await pilot.press("colon", *"clusters/new", "enter")
         await until(pilot, lambda: "read-only: nothing new is made" in told(pilot), "the line")

@@ -180,6 +180,7 @@ NOUN = Noun(
         "wizard.create": ("POST /api/v1/clusters",),
         "wizard.test": ("POST /api/v1/clusters/test-ssh",),
         "cluster.new": (
+            "POST /api/v1/clusters",
             "GET /api/v1/catalogue",
             "GET /api/v1/templates",
             "GET /api/v1/templates/{template_id}/versions",
