@@ -1,4 +1,4 @@
-"""Every list of the registry: as text at three sizes, and whole at any other.
+"""Every screen of the registry: as text at three sizes; and every list whole at any other.
 
 New nouns are covered by themselves. After a change that was meant, read the difference that
 `pytest tests/tui/test_screens.py --snapshot-update` makes.
@@ -17,12 +17,20 @@ from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
 from tests.standins.documented_api import DocumentedApi
+from tests.standins.provisioner_bodies import CLUSTER_ID, JOB_ID
 from tests.tui.conftest import crumbs, screen_text, terminal, until
 from tui import messages, nouns, text
 from tui.screens import dashboard
 
 NOW = datetime(2026, 2, 1, 12, tzinfo=UTC)
+ANY = "00000000-0000-4000-8000-000000000001"
+KNOWN = {"clusters": CLUSTER_ID, "jobs": JOB_ID, "plans": JOB_ID, "workers": "yard-1"}
 LISTED = [noun.name for noun in nouns.registered() if noun.screen is not None]
+#: What a noun opens by an id that the stand-in knows, and what makes a new one.
+OPENED = [
+    *((noun.name, KNOWN.get(noun.name, ANY)) for noun in nouns.registered() if noun.detail is not None),
+    *((noun.name, "new") for noun in nouns.registered() if noun.create is not None),
+]
 SIZES = [(80, 24), (120, 40), (300, 80)]
 
 
@@ -45,7 +53,8 @@ async def at_rest(pilot: Pilot[None]) -> str:
 
     def rests() -> bool:
         seen.append(screen_text(pilot))
-        return len(seen) == seen.maxlen and len(set(seen)) == 1 and bool(seen[-1].rpartition("\n")[2])
+        whole = bool(seen[-1].rpartition("\n")[2]) and "connecting" not in seen[-1]
+        return whole and len(seen) == seen.maxlen and len(set(seen)) == 1
 
     await until(pilot, rests, "a screen at rest with its keys")
     return seen[-1]
@@ -62,6 +71,19 @@ async def test_every_list_looks_as_it_did(size: tuple[int, int], snapshot: Snaps
                 pilot, lambda: "◐ reading" not in crumbs(pilot) and "● con" in screen_text(pilot), name
             )
             assert await at_rest(pilot) == snapshot(name=name)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+async def test_every_single_thing_looks_as_it_did(size: tuple[int, int], snapshot: SnapshotAssertion):
+    async with terminal(DocumentedApi(), start=LISTED[0], size=size) as pilot:
+        await until(pilot, lambda: "● connected" in screen_text(pilot), "the first screen")
+        for name, key in OPENED:
+            below = pilot.app.screen
+            pilot.app.post_message(messages.Open(name, key))
+            await until(pilot, lambda below=below: pilot.app.screen is not below, f"{name}/{key}")
+            await until(pilot, lambda: "◐ reading" not in crumbs(pilot), name)
+            assert await at_rest(pilot) == snapshot(name=f"{name}-{'new' if key == 'new' else 'one'}")
+            await pilot.app.pop_screen()
 
 
 async def test_no_size_breaks_a_screen():
