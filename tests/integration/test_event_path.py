@@ -24,7 +24,7 @@ from engine.services import runs
 from engine.store import database, event_pages, events, jobs
 from engine.store.event_pages import Filters, Span
 from tests.integration import factories
-from tests.integration.workplace import ROOT, Workplace, assert_nothing_left, ended, started_task, until
+from tests.integration.workplace import ROOT, Workplace, ended, gone, started_task, until
 
 ENDLESS = 2**62
 
@@ -207,7 +207,7 @@ async def test_a_full_disk_stops_the_run_cleanly_and_says_so(store, workplace: W
     assert "Free some space" in done.reason
     assert [event.sequence for event in log] == list(range(1, done.last_sequence + 1))
     assert log[-1].kind is EventKind.JOB_FINISHED
-    assert_nothing_left(job.id)
+    await gone(job.id)
 
 
 def _worker_with_small_spool(place: Workplace) -> subprocess.Popen[bytes]:
