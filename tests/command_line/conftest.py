@@ -101,6 +101,8 @@ async def started(*arguments: str, **environment: str) -> Process:
     found = [path for path in sys.path if path.endswith("installed")]
     path = os.pathsep.join([*found, str(installation.ROOT)])
     process = await asyncio.create_subprocess_exec(
+        "env",
+        "--default-signal=INT",  # tests that run in the background have it ignored, and so would children
         sys.executable,
         "-m",
         "engine.processes",
