@@ -42,9 +42,11 @@ bundle: setup-nodes ## the artifacts for lab nodes and air-gapped sites
 	$(V)/keelyard bundle build
 
 test-nodes: bundle ## real nodes, real kubeadm (root; the CI set)
+	@.ci/setup node-tests
 	$(V)/pytest tests/nodes -m "nodes and not full"
 
 test-nodes-full: bundle ## every test on lab nodes
+	@.ci/setup node-tests
 	$(V)/pytest tests/nodes -m nodes
 
 bench: bundle ## measured ratios against baselines run in the same minute

@@ -13,6 +13,8 @@ from contextlib import AbstractContextManager, contextmanager
 import pytest
 
 from engine import lab as labs
+from engine.bundle import build
+from tests.nodes.server import Server
 
 type LabMaker = Callable[..., AbstractContextManager[labs.Lab]]
 type Shell = Callable[..., str]
@@ -54,6 +56,17 @@ def lab() -> Iterator[labs.Lab]:
     """Two Debian 12 nodes that all tests of the session share."""
     with throwaway_lab(nodes=2) as shared:
         yield shared
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server of the module's own."""
+    running = Server(build.default_path())
+    try:
+        running.start()
+        yield running
+    finally:
+        running.remove()
 
 
 @pytest.fixture(scope="session")

@@ -10,16 +10,12 @@ from urllib.parse import urlsplit
 import pytest
 
 from engine import lab
-from engine.bundle import build
 from tests.nodes.server import EMAIL, Server
 from tests.nodes.wizard_keys import Action, Gone, Paste, Press, Sees, through
 from tests.tui.web import browser, serving
 from tests.tui.web.browser import Tab
 
-pytestmark = [
-    pytest.mark.nodes,
-    pytest.mark.skipif(not Path(browser.CHROMIUM).exists(), reason="needs Chromium"),
-]
+pytestmark = pytest.mark.nodes
 
 NAME = f"web{os.getpid() % 10000}"
 RUN_SECONDS = 1200  # for a cluster to run, on a slow machine
@@ -32,16 +28,6 @@ def yard() -> Iterator[lab.Lab]:
         yield lab.up(NAME, nodes=1)
     finally:
         lab.down(NAME)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    running = Server(build.default_path())
-    try:
-        running.start()
-        yield running
-    finally:
-        running.remove()
 
 
 async def carry_out(tab: Tab, actions: list[Action]) -> None:

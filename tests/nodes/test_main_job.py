@@ -19,7 +19,7 @@ from engine import content, lab
 from engine.bundle import build
 from engine.domain import catalogue
 from engine.execution import termination
-from tests.nodes.server import Server, follow, job_after
+from tests.nodes.server import follow, job_after
 
 pytestmark = pytest.mark.nodes
 
@@ -34,16 +34,6 @@ def yard():
         yield lab.up(NAME, nodes=2)
     finally:
         lab.down(NAME)
-
-
-@pytest.fixture(scope="module")
-def server():
-    running = Server(BUNDLE)
-    try:
-        running.start()
-        yield running
-    finally:
-        running.remove()
 
 
 @pytest.fixture(scope="module")

@@ -13,9 +13,8 @@ from typing import Any
 import pytest
 
 from engine import lab
-from engine.bundle import build
 from engine.domain import catalogue
-from tests.nodes.server import Server, job_after
+from tests.nodes.server import job_after
 
 pytestmark = pytest.mark.nodes
 
@@ -39,16 +38,6 @@ def yard():
         yield lab.up(NAME, nodes=2)
     finally:
         lab.down(NAME)
-
-
-@pytest.fixture(scope="module")
-def server():
-    running = Server(build.default_path())
-    try:
-        running.start()
-        yield running
-    finally:
-        running.remove()
 
 
 @pytest.fixture(scope="module")

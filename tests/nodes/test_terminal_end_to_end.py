@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -13,14 +12,10 @@ from pathlib import Path
 import pytest
 
 from engine import lab
-from engine.bundle import build
 from tests.nodes.server import EMAIL, Server
 from tests.nodes.wizard_keys import Action, Gone, Paste, Press, Sees, through
 
-pytestmark = [
-    pytest.mark.nodes,
-    pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux"),
-]
+pytestmark = pytest.mark.nodes
 
 NAME = f"term{os.getpid() % 10000}"
 LOOK_SECONDS = 60  # for what a key does
@@ -86,16 +81,6 @@ def yard() -> Iterator[lab.Lab]:
         yield lab.up(NAME, nodes=1)
     finally:
         lab.down(NAME)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    running = Server(build.default_path())
-    try:
-        running.start()
-        yield running
-    finally:
-        running.remove()
 
 
 @pytest.fixture
