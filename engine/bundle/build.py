@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from engine import content
-from engine.bundle import archives, parts, signing
+from engine.bundle import archives, parts, scanners, signing
 from engine.bundle import manifest as manifests
 from engine.bundle.cache import Cache
 from engine.bundle.components import go_components
@@ -27,6 +27,8 @@ _IN_BIN = {
     "runc": ("runc",),
     "crictl": ("crictl",),
 }
+
+SCANNERS = "scanners"
 
 
 def default_path() -> Path:
@@ -71,6 +73,8 @@ def _files(release: Release, folders: Mapping[str, Path]) -> dict[str, Path]:
     placed |= {f"cni/{plugin}": folders["cni-plugins"] / plugin for plugin in plugins.programs}
     placed["cni/flannel"] = folders["flannel-cni"] / "flannel-cni"
     placed |= {archive.file: folders[archive.file] / f"{archive.name}.tar" for archive in archives.ARCHIVES}
+    placed[f"{SCANNERS}/{scanners.KUBE_BENCH}"] = folders[scanners.KUBE_BENCH] / scanners.KUBE_BENCH
+    placed |= {f"{SCANNERS}/{name}": folders[scanners.CONTENT] / name for name in scanners.FILES}
     return placed
 
 
@@ -104,7 +108,7 @@ def _assemble(target: Path, release: Release, obtained: Obtained) -> VerifiedBun
 def write(folder: Path, manifest: Manifest, placed: Mapping[str, Path]) -> None:
     """Fills the empty `folder`: the files in `placed`, manifest, checksums and their signature."""
     for name, source in placed.items():
-        _place(source, folder / name, executable=not name.startswith("images/"))
+        _place(source, folder / name, executable=name.startswith(("bin/", "cni/")))
     (folder / MANIFEST).write_bytes(manifest.encode())
     checksums = manifest.files | {MANIFEST: _checksum(folder / MANIFEST)}
     (folder / CHECKSUMS).write_bytes(manifests.encode_checksums(checksums))

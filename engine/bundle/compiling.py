@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from engine.bundle import toolchain
@@ -16,7 +17,7 @@ def key(component: GoComponent) -> str:
     """Cache key of a Go component: its pinned inputs and its flags."""
     flags = [RECIPE, component.name, component.version, str(component.cgo), component.tags, *component.link]
     programs = [f"{name}={package}" for name, package in sorted(component.programs.items())]
-    return key_of([*flags, *programs, component.folder])
+    return key_of([*flags, *programs, *component.data, component.folder])
 
 
 def build(component: GoComponent, go: str, into: Path) -> None:
@@ -33,6 +34,27 @@ def build(component: GoComponent, go: str, into: Path) -> None:
         command += [f"-ldflags={' '.join(('-s', '-w', '-buildid=', *component.link))}"]
         command += ["-o", str(into / name), package]
         toolchain.run(command, cwd=component.folder, environment=environment)
+    for name in component.data:
+        _copy(_module(component, go) / name, into / name)
+
+
+def _module(component: GoComponent, go: str) -> Path:
+    """Where the Go client keeps the sources of the component's module."""
+    environment = toolchain.go_environment()
+    module = component.origin.partition("@")[0]
+    toolchain.run([go, "mod", "download", module], cwd=component.folder, environment=environment)
+    query = [go, "list", "-m", "-f", "{{.Dir}}", module]
+    return Path(toolchain.run(query, cwd=component.folder, environment=environment).strip())
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        # Not with the modes of the sources, which nobody may write to.
+        shutil.copytree(source, target, copy_function=shutil.copyfile)
+        target.chmod(0o755)
+    else:
+        shutil.copyfile(source, target)
 
 
 def pause_key(kubernetes: GoComponent, version: str) -> str:
@@ -46,13 +68,7 @@ def build_pause(kubernetes: GoComponent, version: str, go: str, into: Path) -> N
     Raises:
         BuildFailed: the module cannot be had or does not compile.
     """
-    environment = toolchain.go_environment()
-    query = [go, "list", "-m", "-f", "{{.Dir}}", "k8s.io/kubernetes"]
-    toolchain.run(
-        [go, "mod", "download", "k8s.io/kubernetes"], cwd=kubernetes.folder, environment=environment
-    )
-    module = toolchain.run(query, cwd=kubernetes.folder, environment=environment).strip()
-    source = Path(module) / "build/pause/linux/pause.c"
+    source = _module(kubernetes, go) / "build/pause/linux/pause.c"
     toolchain.run(
         [
             "gcc",

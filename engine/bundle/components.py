@@ -10,6 +10,8 @@ import msgspec
 from engine.domain.catalogue import Release
 
 SOURCES = Path(__file__).parent / "sources"
+#: The newest benchmark that kube-bench knows; it stands in for the releases after it.
+KUBE_BENCH_BENCHMARK = "cis-1.12"
 
 _CNI = "github.com/containernetworking/plugins/plugins"
 _CNI_PLUGINS = (
@@ -36,7 +38,10 @@ _WITHOUT_C = "netgo,osusergo,static_build,no_btrfs,no_devmapper,no_zfs,urfave_cl
 
 
 class GoComponent(msgspec.Struct, frozen=True, kw_only=True):
-    """Programs built from one pinned Go module: `programs` maps the name of each to its import path."""
+    """Programs built from one pinned Go module: `programs` maps the name of each to its import path.
+
+    `data` names what of the module's own files goes along unbuilt.
+    """
 
     name: str
     version: str
@@ -45,6 +50,7 @@ class GoComponent(msgspec.Struct, frozen=True, kw_only=True):
     cgo: bool = False
     tags: str = ""
     link: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -156,4 +162,11 @@ def go_components(release: Release) -> list[GoComponent]:
         ),
         _single("flannel-cni", release.flannel_cni, ".", origin="keelyard"),
         _single("probe", release.probe, ".", origin="keelyard"),
+        _single(
+            "kube-bench",
+            release.kube_bench,
+            "github.com/aquasecurity/kube-bench",
+            link=(f"-X=github.com/aquasecurity/kube-bench/cmd.KubeBenchVersion={release.kube_bench}",),
+            data=("LICENSE", "cfg/config.yaml", f"cfg/{KUBE_BENCH_BENCHMARK}"),
+        ),
     ]

@@ -7,7 +7,7 @@ import gzip
 import os
 import re
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from engine.bundle import images, toolchain
@@ -27,7 +27,7 @@ PACKAGES = (
     "nftables",
 )
 ARCHIVE = "root.tar"
-_MIRROR = "http://deb.debian.org/debian"
+MIRROR = "http://deb.debian.org/debian"
 _LEFT_OUT = (
     "dev/",
     "usr/include/",
@@ -60,7 +60,7 @@ def build(into: Path) -> None:
     Raises:
         BuildFailed: the mirror cannot be reached or lacks a package.
     """
-    mirror = os.environ.get("KEELYARD_DEBIAN_MIRROR", _MIRROR)
+    mirror = os.environ.get("KEELYARD_DEBIAN_MIRROR", MIRROR)
     command = ["mmdebstrap", "--quiet", "--variant=extract", "--architectures=amd64"]
     command += [f"--include={','.join(PACKAGES)}", SUITE, str(into / ARCHIVE), mirror]
     toolchain.run(command, environment=os.environ | {"SOURCE_DATE_EPOCH": "0"})
@@ -75,12 +75,12 @@ def certificates(archive: Path) -> bytes:
         return b"".join(_content(root, root.getmember(name)).strip() + b"\n" for name in found)
 
 
-def package_versions(archive: Path) -> dict[str, str]:
-    """Version of the packages we asked for, where the root tells it."""
+def package_versions(archive: Path, packages: Iterable[str] = PACKAGES) -> dict[str, str]:
+    """Version of `packages` (those we asked for), where the root tells it."""
     # An extracted root has no package database; the first line of a package's changelog names its version.
     versions: dict[str, str] = {}
     with tarfile.open(archive) as root:
-        for name in set(PACKAGES):
+        for name in set(packages):
             for changelog in ("changelog.Debian.gz", "changelog.gz"):
                 with contextlib.suppress(KeyError):
                     packed = _content(root, root.getmember(f"./usr/share/doc/{name}/{changelog}"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from engine.bundle import archives, compiling, debian_root, toolchain
+from engine.bundle import archives, compiling, debian_root, scanners, toolchain
 from engine.bundle.cache import Cache
 from engine.bundle.components import GoComponent, go_components
 from engine.bundle.manifest import ComponentEntry
@@ -69,7 +69,14 @@ def all_parts(release: Release) -> list[Part]:
         key=debian_root.key(),
         make=lambda _go, into: debian_root.build(into),
     )
-    return [*compiled, pause, root]
+    content = Part(
+        name=scanners.CONTENT,
+        version=scanners.SUITE,
+        source="debian",
+        key=scanners.key(),
+        make=lambda _go, into: scanners.build(into),
+    )
+    return [*compiled, pause, root, content]
 
 
 def obtain(cache: Cache, release: Release, report: Report) -> Obtained:
@@ -87,6 +94,11 @@ def obtain(cache: Cache, release: Release, report: Report) -> Obtained:
         with _reported(f"Building {part.label}" if part.name in missing else "", report):
             folders[part.name] = cache.obtain(part.label, part.key, partial(part.make, go))
     keys = {part.name: part.key for part in parts}
+    folders[scanners.KUBE_BENCH] = cache.obtain(
+        "scanner-kube-bench",
+        scanners.packed_key(keys["kube-bench"]),
+        partial(scanners.pack_kube_bench, folders["kube-bench"]),
+    )
     for archive in archives.ARCHIVES:
         name, key = f"images-{archive.name}", archives.key(archive, keys, release)
         with _reported("" if cache.has(name, key) else f"Writing {archive.file}", report):
@@ -97,9 +109,12 @@ def obtain(cache: Cache, release: Release, report: Report) -> Obtained:
 
 
 def _entry(part: Part, folder: Path) -> ComponentEntry:
-    if part.name != "debian-root":
+    if part.source != "debian":
         return ComponentEntry(part.name, part.version, part.source)
-    packages = debian_root.package_versions(folder / debian_root.ARCHIVE)
+    if part.name == scanners.CONTENT:
+        packages = scanners.package_versions(folder)
+    else:
+        packages = debian_root.package_versions(folder / debian_root.ARCHIVE)
     listed = " ".join(f"{name}={version}" for name, version in sorted(packages.items()))
     return ComponentEntry(part.name, part.version, f"{part.source} {listed}")
 
@@ -110,7 +125,7 @@ def _require_tools(missing: set[str], components: list[GoComponent]) -> str:
     toolchain.require_packages(
         c_compiler="pause" in missing or any(component.cgo for component in to_compile),
         seccomp="runc" in missing,
-        debian_roots="debian-root" in missing,
+        debian_roots=bool({"debian-root", scanners.CONTENT} & missing),
     )
     if not to_compile and "pause" not in missing:
         return ""

@@ -30,6 +30,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     flannel: str = "0.28.4"
     flannel_cni: str = "1"  # our own plugin, counted by us
     probe: str = "1"
+    kube_bench: str = "0.15.6"
 
     @property
     def minor(self) -> str:
@@ -72,6 +73,7 @@ VERSIONED = (
     "flannel",
     "flannel_cni",
     "probe",
+    "kube_bench",
 )
 
 RELEASES: tuple[Release, ...] = (

@@ -48,6 +48,40 @@ def bundle(tmp_path: Path, home: Path) -> Path:
     return folder
 
 
+def write_files(path: Path, files: dict[str, bytes]) -> Path:
+    """An archive as mmdebstrap writes it, with plain files."""
+    with tarfile.open(path, "w") as root:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(f"./{name}")
+            entry.size, entry.mtime = len(content), 1_700_000_000
+            root.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def changelog(package: str, version: str) -> bytes:
+    """The packed changelog of a package at `version`."""
+    return gzip.compress(f"{package} ({version}) unstable; x\n".encode())
+
+
+def write_scanners(path: Path, content_version: str = "0.1.82-1") -> Path:
+    """What mmdebstrap extracts of the scanners, as far as it is looked at."""
+    return write_files(
+        path,
+        {
+            "usr/sbin/lynis": b"#!/bin/sh\n",
+            "usr/share/lynis/include/consts": b"consts",
+            "usr/share/lynis/db/languages/en": b"words",
+            "etc/lynis/default.prf": b"profile",
+            "usr/share/doc/lynis/changelog.Debian.gz": changelog("lynis", "3.1.7-1"),
+            "usr/share/doc/ssg-debian/changelog.Debian.gz": changelog("ssg-debian", content_version),
+            "usr/share/doc/ssg-debderived/changelog.Debian.gz": changelog("ssg-debderived", "0.1.82-1"),
+            "usr/share/xml/scap/ssg/content/ssg-ubuntu2204-ds.xml": b"<jammy/>",
+            "usr/share/xml/scap/ssg/content/ssg-debian12-ds.xml": b"<twelve/>",
+            "usr/share/xml/scap/ssg/content/ssg-debian13-ds.xml": b"<thirteen/>",
+        },
+    )
+
+
 def write_root(path: Path) -> Path:
     """A root as mmdebstrap extracts it, as far as the rules look at it."""
     with tarfile.open(path, "w") as root:

@@ -10,13 +10,13 @@ from click.testing import CliRunner
 
 from engine import content
 from engine.bundle import build as builder
-from engine.bundle import parts
+from engine.bundle import parts, scanners
 from engine.bundle.cache import Cache
 from engine.bundle.components import go_components
 from engine.bundle.verification import verify
 from engine.domain import catalogue
 from engine.processes.commands.bundle import bundle as command
-from tests.unit.bundle.conftest import write_root
+from tests.unit.bundle.conftest import write_root, write_scanners
 
 
 @pytest.fixture
@@ -29,6 +29,8 @@ def filled(home: Path) -> Path:
         def make(into: Path, part: parts.Part = part) -> None:
             if part.name == "debian-root":
                 write_root(into / "root.tar")
+            if part.name == scanners.CONTENT:
+                scanners.take(write_scanners(into / "root.tar"), into)
             for program in programs.get(part.name, (part.name,)):
                 (into / program).write_text(f"{program} {part.version}")
 
@@ -42,7 +44,7 @@ def test_a_built_bundle_verifies_and_holds_what_nodes_need(filled: Path, home: P
     verified = verify(home / "bundle")
     assert verified.digest == built.digest
     assert verified.manifest == built.manifest
-    for name in ("bin/kubelet", "bin/containerd-shim-runc-v2", "cni/flannel", "images/control-plane.tar"):
+    for name in ("bin/kubelet", "bin/containerd-shim-runc-v2", "cni/flannel", "scanners/lynis.tar.gz"):
         assert name in verified.manifest.files
     assert (home / "bundle/bin/kubelet").stat().st_mode & 0o777 == 0o755
     assert [path.name for path in home.iterdir() if path.name.startswith(".")] == []
