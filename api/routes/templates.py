@@ -115,7 +115,7 @@ def _template(view: TemplateView) -> wire.Template:
         version=view.version,
         topology=wire.TemplateTopology(**msgspec.structs.asdict(view.topology)),
         components=wire.TemplateComponents(**msgspec.structs.asdict(view.components)),
-        hardening=wire.TemplateHardening(**msgspec.structs.asdict(view.hardening)),
+        hardening=msgspec.convert(view.hardening, wire.TemplateHardening, from_attributes=True),
         created_at=view.created_at,
         updated_at=view.updated_at,
     )

@@ -8,7 +8,7 @@ from api.schemas.common import Reply
 class Choice(Reply):
     """One value of a member; `refusal` says why this server would not take it, null when it would."""
 
-    value: str | bool
+    value: str | bool | int
     refusal: str | None
 
 
@@ -16,7 +16,7 @@ class ChoiceField(Reply):
     """A member of `POST /api/v1/clusters` that takes one of these values."""
 
     field: str
-    default: str | bool | None
+    default: str | bool | int | None
     choices: list[Choice]
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from api.schemas.clusters import Components, Topology
-from api.schemas.common import Reply
+from api.schemas.common import ExceptionBody, Reply
 
 
 class SpecHardening(Reply):
-    """Which benchmarks the nodes are brought up to."""
+    """Which benchmarks the nodes are brought up to, to which level, and what is left out."""
 
     enable_cis_k8s_benchmark: bool
     enable_cis_linux_benchmark: bool
+    level: int
+    exceptions: list[ExceptionBody]
+    default_deny_network_policies: bool
 
 
 class SpecNetworking(Reply):

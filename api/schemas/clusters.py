@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from api.schemas.common import Reply, Request, TenantName
+from api.schemas.common import ExceptionBody, Reply, Request, TenantName
 from engine.domain import conditions
 from engine.domain.specs import AuthMethod
 from engine.domain.statuses import NodeRole, OsType
@@ -55,10 +55,13 @@ class SshConfigRequest(Request):
 
 
 class HardeningRequest(Request):
-    """Which benchmarks the nodes are brought up to."""
+    """Which benchmarks the nodes are brought up to, to which level, and what is left out."""
 
     enable_cis_k8s_benchmark: bool | None = None
     enable_cis_linux_benchmark: bool | None = None
+    level: int | None = None
+    exceptions: list[ExceptionBody] | None = None
+    default_deny_network_policies: bool | None = None
 
 
 class NetworkingRequest(Request):

@@ -23,6 +23,13 @@ class Page[T](Reply):
     data: list[T]
 
 
+class ExceptionBody(Request):
+    """One item of a benchmark that is turned off, and why."""
+
+    id: str
+    reason: str
+
+
 class TenantName(Reply):
     """Whose a thing is."""
 

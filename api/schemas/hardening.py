@@ -6,19 +6,12 @@ from datetime import datetime
 
 import msgspec
 
-from api.schemas.common import Reply, Request
+from api.schemas.common import ExceptionBody, Reply, Request
 
 __all__ = [
     "AdaptedItem", "CatalogueItem", "ClusterHardening", "Counts", "Diff", "DiffLine", "ExceptionBody",
     "HardeningChange", "Report", "ReportHost", "ReportLine", "Result", "ScannerSummary", "Unavailable",
 ]  # fmt: skip
-
-
-class ExceptionBody(Request):
-    """One item that is turned off, and why."""
-
-    id: str
-    reason: str
 
 
 class HardeningChange(Request):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from api.schemas.common import Reply, Request
+from api.schemas.common import ExceptionBody, Reply, Request
 
 
 class TopologyPart(Request):
@@ -25,10 +25,13 @@ class ComponentsPart(Request):
 
 
 class HardeningPart(Request):
-    """Which benchmarks the nodes are brought up to, as far as it is said."""
+    """How the nodes are hardened, as far as it is said."""
 
     enable_cis_k8s_benchmark: bool | None = None
     enable_cis_linux_benchmark: bool | None = None
+    level: int | None = None
+    exceptions: list[ExceptionBody] | None = None
+    default_deny_network_policies: bool | None = None
 
 
 class TemplateRequest(Request):
@@ -59,10 +62,13 @@ class TemplateComponents(Reply):
 
 
 class TemplateHardening(Reply):
-    """Which benchmarks the nodes are brought up to; null for what it leaves open."""
+    """How the nodes are hardened; null for what it leaves open."""
 
     enable_cis_k8s_benchmark: bool | None
     enable_cis_linux_benchmark: bool | None
+    level: int | None
+    exceptions: list[ExceptionBody] | None
+    default_deny_network_policies: bool | None
 
 
 class Template(Reply):

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from engine.domain import catalogue, spec_rules
+from engine.domain import catalogue, hardening_rules, spec_rules
 from engine.domain.errors import FieldProblem
 from engine.domain.specs import Components, Hardening
 from engine.domain.statuses import OsType
@@ -18,7 +18,7 @@ from engine.domain.statuses import OsType
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """One value; `refusal` says why the server would not take it."""
 
-    value: str | bool
+    value: str | bool | int
     refusal: str | None = None
 
 
@@ -27,7 +27,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
     field: str
     choices: list[Choice]
-    default: str | bool | None = None
+    default: str | bool | int | None = None
 
 
 _COMPONENTS: dict[str, tuple[str, ...]] = {
@@ -68,15 +68,16 @@ def _component(name: str, value: str, versions: list[str]) -> Choice:
 
 
 def _hardening() -> Iterator[Field]:
+    """All but the exceptions, which are too many to be offered here: `GET /hardening/items` has them."""
     defaults = msgspec.structs.asdict(Hardening())
     for name, default in defaults.items():
-        choices = [
-            Choice(
-                value=wanted,
-                refusal=_refusal(spec_rules.hardening_problems(dict.fromkeys(defaults) | {name: wanted})),
-            )
-            for wanted in (False, True)
-        ]
+        if name == "exceptions":
+            continue
+        offered = hardening_rules.LEVELS if name == "level" else (False, True)
+        choices = []
+        for wanted in offered:
+            problems = hardening_rules.problems(dict.fromkeys(defaults) | {name: wanted}, {}, None)
+            choices.append(Choice(value=wanted, refusal=_refusal(problems)))
         yield Field(field=f"hardening.{name}", choices=choices, default=default)
 
 

@@ -8,7 +8,10 @@ from datetime import datetime
 import msgspec
 
 from engine.domain.conditions import Condition, ConditionStatus, ConditionType, observe, seen_at
-from engine.domain.statuses import READ_ONLY_JOBS, ClusterStatus, JobStatus, JobType, NodeStatus
+from engine.domain.specs import Hardening
+from engine.domain.statuses import STATUS_JOBS, ClusterStatus, JobStatus, JobType, NodeStatus
+
+NOT_WANTED = "NotWanted"  # a reason: nobody asked for it
 
 
 class HostResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,8 @@ class EndedRun(msgspec.Struct, frozen=True, kw_only=True):
         None  # of a verify run: what differs from the spec; empty = nothing, None = not found out
     )
     certificates: Mapping[str, tuple[Certificate, ...]] = {}  # of the control planes it looked at
+    hardening: Hardening = Hardening()  # what was asked for
+    failing: Mapping[str, int] | None = None  # results that no reason excuses, by scanner; None: not scanned
 
 
 def derive(
@@ -53,8 +58,8 @@ def derive(
     Args:
         deleted: it was soft-deleted.
         provisioned: Keelyard holds its kubeconfig: it was provisioned and not deprovisioned since.
-        active: type of the job that runs, or else of the next queued one; read-only jobs do not count.
-        last: type and status of the last job that had started and ended, read-only ones left out.
+        active: type of the job that runs, or else of the next queued one; of `STATUS_JOBS` only.
+        last: type and status of the last job of `STATUS_JOBS` that had started and ended.
     """
     if deleted:
         return ClusterStatus.DELETED
@@ -69,7 +74,7 @@ def derive(
 
 def node_status(current: NodeStatus, name: str, run: EndedRun) -> NodeStatus:
     """A node's status after a run."""
-    if run.job_type in READ_ONLY_JOBS:
+    if run.job_type not in STATUS_JOBS:
         return current
     result = run.hosts.get(name)
     if result is not None and (result.failed or result.unreachable):
@@ -86,11 +91,11 @@ def conditions(before: Sequence[Condition], run: EndedRun) -> list[Condition]:
         return list(before)
     if run.job_type is JobType.VERIFY:
         return _observed(before, [_reachable(run), *_drift(run), *_certificates(run)])
-    observed = [
-        _reachable(run),
-        *_cluster_conditions({known.type for known in before}, run),
-        *_certificates(run),
-    ]
+    known = {condition.type for condition in before}
+    hardened = _hardened(run, known=ConditionType.NODES_HARDENED in known)
+    if run.job_type not in STATUS_JOBS:
+        return _observed(before, [_reachable(run), *hardened, *_certificates(run)])
+    observed = [_reachable(run), *hardened, *_cluster_conditions(known, run), *_certificates(run)]
     return _observed(before, [*observed, _applied(run)])
 
 
@@ -125,6 +130,29 @@ def _certificates(run: EndedRun) -> list[Condition]:
     message = f"First to expire: {first.name} on {node}, {expires_at:%Y-%m-%d}."
     seen = _condition(kind, ConditionStatus.TRUE, "Verified", message, run)
     return [seen_at(msgspec.structs.replace(seen, expires_at=expires_at), run.at)]
+
+
+def _hardened(run: EndedRun, *, known: bool) -> list[Condition]:
+    """What scanners found where they looked, else what was applied. Nothing is said where nobody asked."""
+    kind, done = ConditionType.NODES_HARDENED, run.status is JobStatus.SUCCESS
+    if run.job_type is JobType.DEPROVISION:
+        gone = known and done
+        return [_condition(kind, ConditionStatus.FALSE, "Deprovisioned", "", run)] if gone else []
+    if not run.hardening.wanted:
+        message = "No benchmark is switched on."
+        return [_condition(kind, ConditionStatus.FALSE, NOT_WANTED, message, run)] if known else []
+    if not done and run.job_type is not JobType.SCAN:
+        message = f"The last {run.job_type.value} job did not get through."
+        return [_condition(kind, ConditionStatus.UNKNOWN, "NotFinished", message, run)]
+    if run.failing is not None:
+        counts = [f"{scanner}: {count}" for scanner, count in sorted(run.failing.items()) if count]
+        if counts:
+            message = f"Results that fail without a reason: {', '.join(counts)}."
+            return [_condition(kind, ConditionStatus.FALSE, "ItemsFail", message, run)]
+        return [_condition(kind, ConditionStatus.TRUE, "Scanned", "Nothing fails without a reason.", run)]
+    if run.job_type not in (JobType.PROVISION, JobType.HARDEN):
+        return []
+    return [_condition(kind, ConditionStatus.TRUE, "Applied", "", run)]
 
 
 def _applied(run: EndedRun) -> Condition:

@@ -16,6 +16,7 @@ class ConditionType(enum.StrEnum):
     """What is observed."""
 
     NODES_REACHABLE = "NodesReachable"
+    NODES_HARDENED = "NodesHardened"  # as far as it is asked for, as the last harden job or scan found them
     CONTROL_PLANE_AVAILABLE = "ControlPlaneAvailable"
     WORKERS_READY = "WorkersReady"
     NETWORK_READY = "NetworkReady"

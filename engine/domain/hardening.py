@@ -21,6 +21,7 @@ class Benchmark(enum.StrEnum):
 
     LINUX = "linux"
     KUBERNETES = "kubernetes"
+    LYNIS = "lynis"  # no benchmark: what Lynis asks for beyond CIS; switched by the Linux one
 
 
 class Disposition(enum.StrEnum):
@@ -48,6 +49,21 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     lab: str = ""
     numbers: Mapping[OsType, str] = {}
     rules: tuple[str, ...] = ()
+
+
+def benchmark_of(item_id: str) -> Benchmark:
+    """The benchmark that an item of the catalogue belongs to."""
+    return Benchmark(item_id.partition("-")[0])
+
+
+def number_of(item_id: str) -> str:
+    """An item's number in its benchmark: what follows the benchmark's name in its id."""
+    return item_id.partition("-")[2]
+
+
+def exists_on(item_id: str, item: Item, system: OsType) -> bool:
+    """Whether the benchmark of this system has the item; Kubernetes and Lynis are the same on all."""
+    return system is OsType.DEBIAN12 or system in item.numbers or benchmark_of(item_id) is not Benchmark.LINUX
 
 
 class HardeningException(msgspec.Struct, frozen=True, kw_only=True):

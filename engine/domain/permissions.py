@@ -19,6 +19,10 @@ class Permission(enum.StrEnum):
     CLUSTER_PROVISION = "cluster:provision"
     CLUSTER_PLAN = "cluster:plan"
     CLUSTER_VERIFY = "cluster:verify"
+    CLUSTER_HARDEN = "cluster:harden"
+    CLUSTER_SCAN = "cluster:scan"
+    CLUSTER_ROTATE_ENCRYPTION_KEY = "cluster:rotate-encryption-key"
+    CLUSTER_SET_HARDENING = "cluster:set-hardening"
     CLUSTER_DELETE = "cluster:delete"  # own clusters; any cluster for admins
     CLUSTER_TEST_SSH = "cluster:test-ssh"
     CLUSTER_KUBECONFIG = "cluster:kubeconfig"

@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
-from engine.domain import address_rules, private_keys
+from engine.domain import address_rules, hardening_rules, private_keys
 from engine.domain.errors import FieldProblem, InvalidSpec
+from engine.domain.hardening import Item
 from engine.domain.specs import AuthMethod, ClusterSpec, NodeSpec, SshSecrets, Topology
 from engine.domain.statuses import NodeRole
 
@@ -33,9 +34,10 @@ Problems = Iterator[FieldProblem]
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the rules need from outside: the catalogue, and the addresses of Keelyard's own machine."""
+    """What the rules need from outside: the catalogues, and the addresses of Keelyard's own machine."""
 
     kubernetes_versions: Collection[str]
+    hardening_items: Mapping[str, Item] = {}
     own_addresses: Collection[str] = ()
 
 
@@ -52,7 +54,8 @@ def problems(spec: ClusterSpec, surroundings: Surroundings) -> Problems:
     yield from _topology(spec.topology, spec.nodes)
     yield from component_problems(msgspec.structs.asdict(spec.components), surroundings.kubernetes_versions)
     yield from node_problems(spec.nodes, surroundings.own_addresses)
-    yield from hardening_problems(msgspec.structs.asdict(spec.hardening))
+    hardening = msgspec.structs.asdict(spec.hardening)
+    yield from hardening_rules.problems(hardening, surroundings.hardening_items, spec.components.cni)
     yield from address_rules.problems(spec.networking, spec.nodes)
 
 
@@ -139,15 +142,6 @@ def _choice(field: str, value: str | None, now: tuple[str, ...], later: tuple[st
 
 def _short(text: str) -> str:
     return repr(text if len(text) <= 80 else text[:77] + "...")
-
-
-def hardening_problems(given: Mapping[str, bool | None]) -> Problems:
-    """Problems of what is asked for as hardening, by the names in `specs.Hardening`."""
-    for name in ("enable_cis_k8s_benchmark", "enable_cis_linux_benchmark"):
-        if given[name]:
-            yield FieldProblem(
-                f"hardening.{name}", "is not available in this version; leave it out or set it to false"
-            )
 
 
 def node_problems(nodes: tuple[NodeSpec, ...], own_addresses: Collection[str] = ()) -> Problems:

@@ -6,6 +6,7 @@ import enum
 
 import msgspec
 
+from engine.domain.hardening import HardeningException
 from engine.domain.statuses import NodeRole, OsType
 
 
@@ -34,10 +35,22 @@ class Components(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hardening(msgspec.Struct, frozen=True, kw_only=True):
-    """Which benchmarks the nodes are brought up to."""
+    """Which benchmarks the nodes are brought up to, up to which level, and what is left out.
+
+    `default_deny_network_policies` goes beyond the benchmarks: namespaces let no traffic in that no policy of
+    theirs allows.
+    """
 
     enable_cis_k8s_benchmark: bool = False
     enable_cis_linux_benchmark: bool = False
+    level: int = 2
+    exceptions: tuple[HardeningException, ...] = ()
+    default_deny_network_policies: bool = False
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is anything for a harden job to do."""
+        return self.enable_cis_k8s_benchmark or self.enable_cis_linux_benchmark
 
 
 class Networking(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,15 +49,26 @@ class JobType(enum.StrEnum):
     DEPROVISION = "deprovision"
     PLAN = "plan"  # what a provision job would change now; changes nothing
     VERIFY = "verify"  # whether the cluster is what its spec says; changes nothing
+    HARDEN = "harden"  # brings a running cluster up to the benchmarks that its spec asks for
+    SCAN = "scan"  # lets scanners look at the nodes; changes no setting of theirs
+    ROTATE_ENCRYPTION_KEY = "rotate-encryption-key"  # of what the cluster keeps encrypted at rest
 
     @property
     def playbook(self) -> str:
-        """Name of the playbook that jobs of this type play; those that only look play it in check mode."""
-        return JobType.PROVISION.value if self in READ_ONLY_JOBS else self.value
+        """Name of the playbook that jobs of this type play."""
+        return JobType.PROVISION.value if self in CHECK_MODE_JOBS else self.value
 
 
-#: Jobs that change nothing on nodes. They say nothing about the status of a cluster or its nodes.
-READ_ONLY_JOBS = frozenset({JobType.PLAN, JobType.VERIFY})
+#: Jobs that play the provision playbook in check mode and keep what they found as a plan.
+CHECK_MODE_JOBS = frozenset({JobType.PLAN, JobType.VERIFY})
+#: Jobs that only look. Half a look is none: they look at every node, and a retry looks again.
+READ_ONLY_JOBS = CHECK_MODE_JOBS | {JobType.SCAN}
+#: Jobs that a cluster's status, and its nodes', follow from. The others work on what is there: how they end
+#: is told by themselves and by conditions.
+STATUS_JOBS = frozenset({JobType.PROVISION, JobType.DEPROVISION})
+OTHER_JOBS = frozenset(JobType) - STATUS_JOBS
+#: Jobs that need a cluster that was provisioned.
+JOBS_ON_CLUSTERS = frozenset({JobType.HARDEN, JobType.SCAN, JobType.ROTATE_ENCRYPTION_KEY})
 
 
 class JobStatus(enum.StrEnum):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
-from engine.domain import spec_rules
+from engine.domain import hardening_rules, spec_rules
 from engine.domain.errors import FieldProblem
+from engine.domain.hardening import HardeningException
 from engine.domain.specs import Components, Hardening, Topology
 
 MAXIMUM_DESCRIPTION = 1000
@@ -32,10 +33,13 @@ class PartialComponents(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 
 
 class PartialHardening(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Which benchmarks the nodes are brought up to, as far as it is said."""
+    """How the nodes are hardened, as far as it is said."""
 
     enable_cis_k8s_benchmark: bool | None = None
     enable_cis_linux_benchmark: bool | None = None
+    level: int | None = None
+    exceptions: tuple[HardeningException, ...] | None = None
+    default_deny_network_policies: bool | None = None
 
 
 class Layer(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +90,7 @@ def fill(layers: list[Layer]) -> tuple[Filled | None, list[FieldProblem]]:
 
 
 def problems(
-    name: str, description: str, layer: Layer, kubernetes_versions: Collection[str]
+    name: str, description: str, layer: Layer, surroundings: spec_rules.Surroundings
 ) -> Iterator[FieldProblem]:
     """What is wrong with a template as asked for."""
     yield from spec_rules.name_problems(name)
@@ -96,5 +100,7 @@ def problems(
         yield FieldProblem("description", f"must be at most {MAXIMUM_DESCRIPTION} characters of plain text")
     topology = layer.topology
     yield from spec_rules.topology_problems(topology.ha, topology.control_plane_count, topology.worker_count)
-    yield from spec_rules.component_problems(msgspec.structs.asdict(layer.components), kubernetes_versions)
-    yield from spec_rules.hardening_problems(msgspec.structs.asdict(layer.hardening))
+    components = msgspec.structs.asdict(layer.components)
+    yield from spec_rules.component_problems(components, surroundings.kubernetes_versions)
+    asked = msgspec.structs.asdict(layer.hardening)
+    yield from hardening_rules.problems(asked, surroundings.hardening_items, layer.components.cni)

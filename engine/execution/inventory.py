@@ -14,7 +14,7 @@ import yaml
 
 from engine.domain import catalogue
 from engine.domain.errors import FieldProblem, InvalidSpec
-from engine.domain.specs import ClusterSpec, NodeSpec
+from engine.domain.specs import ClusterSpec, Hardening, NodeSpec
 from engine.domain.statuses import NodeRole
 from engine.execution.artifacts import Artifacts
 
@@ -78,9 +78,22 @@ def _group_variables(
         "keelyard_bundle_path": artifacts.bundle_path,
         "keelyard_bundle_digest": artifacts.bundle_digest,
         "keelyard_lab": spec.lab,
+        **_hardening_variables(spec.hardening),
         "keelyard_output_dir": str(output_directory),
         "keelyard_run_id": run_id,
         "keelyard_controller_machine_id": own_machine_id(),
+    }
+
+
+def _hardening_variables(hardening: Hardening) -> dict[str, Any]:
+    return {
+        "keelyard_enable_cis_linux_benchmark": hardening.enable_cis_linux_benchmark,
+        "keelyard_enable_cis_k8s_benchmark": hardening.enable_cis_k8s_benchmark,
+        "keelyard_hardening_level": hardening.level,
+        "keelyard_hardening_exceptions": [
+            {"id": exception.id, "reason": exception.reason} for exception in hardening.exceptions
+        ],
+        "keelyard_default_deny_network_policies": hardening.default_deny_network_policies,
     }
 
 

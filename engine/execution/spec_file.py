@@ -23,7 +23,7 @@ from engine.domain.specs import (
     SshSecrets,
     Topology,
 )
-from engine.execution import inventory
+from engine.execution import hardening_catalogue, inventory
 from engine.execution.artifacts import ArtifactsChoice
 
 _NAMESPACE = uuid.UUID("0f6c2f4e-8f0c-5b0e-9a53-3e1b6f0f4b1d")  # ids of clusters that no database knows
@@ -137,6 +137,8 @@ def secrets(file: SpecFile, *, private_key: str | None = None, password: str | N
 def check(spec: ClusterSpec, ssh: SshSecrets) -> None:
     """Refuse a spec that breaks a rule. Raises InvalidSpec with every problem at once."""
     surroundings = spec_rules.Surroundings(
-        kubernetes_versions=catalogue.supported(), own_addresses=inventory.own_addresses()
+        kubernetes_versions=catalogue.supported(),
+        hardening_items=hardening_catalogue.items(),
+        own_addresses=inventory.own_addresses(),
     )
     spec_rules.check(spec, ssh, surroundings)

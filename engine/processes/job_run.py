@@ -18,7 +18,7 @@ from engine.domain.cluster_status import HostResult
 from engine.domain.errors import KeelyardError
 from engine.domain.events import EventKind, RunEvent
 from engine.domain.specs import ClusterSpec, SshSecrets
-from engine.domain.statuses import READ_ONLY_JOBS, JobStatus, JobType
+from engine.domain.statuses import CHECK_MODE_JOBS, JobStatus, JobType
 from engine.execution import artifacts, inventory, plan, remote_cleanup, run_directory, runner
 from engine.execution.artifacts import Artifacts, ArtifactsChoice
 from engine.execution.pulse import Pulse
@@ -100,7 +100,7 @@ class JobRun:
     def _play(self, directory: Path) -> RunResult:
         assignment = self._assignment
         _, tags = planned(assignment)
-        check = assignment.job.type in READ_ONLY_JOBS
+        check = assignment.job.type in CHECK_MODE_JOBS
         request = self._request(directory, check=check, tags=tags, limit=assignment.limit)
         outcome = runner.execute(request, on_event=self._record, cancelled=self._cancelled)
         return _result(outcome, self._document(outcome))

@@ -22,6 +22,7 @@ from engine.domain.errors import (
 from engine.domain.permissions import Permission, Principal
 from engine.domain.specs import ClusterSpec, SshSecrets
 from engine.domain.statuses import ClusterStatus, JobType, Role
+from engine.execution import hardening_catalogue
 from engine.services import audit_log, expected_host_keys, job_queue, own_machine, runs, stored_plans
 from engine.services.encryption import Cipher
 from engine.services.identity import Caller
@@ -45,6 +46,9 @@ _STARTS = {
     JobType.PROVISION: Permission.CLUSTER_PROVISION,
     JobType.PLAN: Permission.CLUSTER_PLAN,
     JobType.VERIFY: Permission.CLUSTER_VERIFY,
+    JobType.HARDEN: Permission.CLUSTER_HARDEN,
+    JobType.SCAN: Permission.CLUSTER_SCAN,
+    JobType.ROTATE_ENCRYPTION_KEY: Permission.CLUSTER_ROTATE_ENCRYPTION_KEY,
 }
 SORTS = tuple(cluster_views.ORDERS)
 ALL = "all"  # the status filter that includes deleted clusters
@@ -180,12 +184,12 @@ async def load_spec(reference: str, cipher: Cipher) -> tuple[ClusterSpec, SshSec
 async def start(
     reference: str, job_type: JobType, caller: Caller, *, plan_hash: str | None = None
 ) -> tuple[records.Cluster, records.Job]:
-    """Queue a job that needs no more than its type: provision, plan, verify. Behind other jobs it waits.
+    """Queue a job that needs no more than its type. Behind other jobs it waits.
 
     A provision job with the hash of a plan changes nothing unless the nodes are as that plan found them.
 
-    Raises NotFound, Forbidden, InvalidSpec for what is no hash, Conflict for a plan of another spec, and
-    ClusterBusy for a cluster that is being deleted.
+    Raises NotFound, Forbidden, InvalidSpec for what is no hash, Conflict for a plan of another spec and for
+    a job that has nothing to work on, and ClusterBusy for a cluster that is being deleted.
     """
     permission = _STARTS[job_type]
     _allowed(caller, permission)
@@ -249,7 +253,9 @@ def _allowed(caller: Caller, permission: Permission) -> Principal:
 
 async def _check(new: NewCluster) -> None:
     surroundings = spec_rules.Surroundings(
-        kubernetes_versions=catalogue.supported(), own_addresses=own_machine.addresses()
+        kubernetes_versions=catalogue.supported(),
+        hardening_items=hardening_catalogue.items(),
+        own_addresses=own_machine.addresses(),
     )
     problems = [
         *spec_rules.problems(new.spec, surroundings),

@@ -6,8 +6,9 @@ import uuid
 from collections.abc import Collection, Sequence
 
 from engine import content
+from engine.domain.errors import Conflict
 from engine.domain.retries import HostChoice
-from engine.domain.statuses import JobType, PhaseStatus
+from engine.domain.statuses import JOBS_ON_CLUSTERS, JobType, PhaseStatus
 from engine.execution import plan
 from engine.services.identity import Caller
 from engine.store import job_hosts, jobs, nodes, phases, queue, records
@@ -29,8 +30,10 @@ async def put(
 ) -> records.Job:
     """A queued job with the phases of its playbook; those that an earlier job finished start as skipped.
 
-    It works on `hosts`, or on every node of the cluster.
+    It works on `hosts`, or on every node of the cluster. Raises Conflict when such a job has nothing to do
+    on this cluster.
     """
+    _refuse_pointless(cluster, job_type)
     principal = caller.principal
     job = records.Job(
         tenant_id=cluster.tenant_id,
@@ -65,6 +68,25 @@ async def put(
     await job_hosts.add(job.id, [(choice.host, choice.because) for choice in hosts])
     await queue.trigger(job.id)
     return job
+
+
+def _refuse_pointless(cluster: records.Cluster, job_type: JobType) -> None:
+    if job_type in JOBS_ON_CLUSTERS and cluster.kubeconfig_encrypted is None:
+        raise Conflict(
+            f"Cluster {cluster.name!r} is not provisioned: it is {cluster.status.value}.",
+            remedy="Provision it first; with hardening switched on, that hardens it too.",
+        )
+    asked = cluster.spec.hardening
+    if job_type is JobType.HARDEN and not asked.wanted:
+        raise Conflict(
+            f"No benchmark is switched on for cluster {cluster.name!r}: there is nothing to harden.",
+            remedy="PATCH /api/v1/clusters/{id}/hardening switches one on.",
+        )
+    if job_type is JobType.ROTATE_ENCRYPTION_KEY and not asked.enable_cis_k8s_benchmark:
+        raise Conflict(
+            f"Cluster {cluster.name!r} encrypts nothing at rest: the CIS Kubernetes benchmark is off.",
+            remedy="Switch it on by PATCH /api/v1/clusters/{id}/hardening and run a harden job.",
+        )
 
 
 def _asked_by(caller: Caller, schedule: records.Schedule | None) -> str:

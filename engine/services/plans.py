@@ -9,7 +9,7 @@ import msgspec
 from engine.domain import permissions, plans
 from engine.domain.errors import NotFound
 from engine.domain.permissions import Permission, Principal
-from engine.domain.statuses import READ_ONLY_JOBS
+from engine.domain.statuses import CHECK_MODE_JOBS
 from engine.services import clusters
 from engine.store import job_views, records
 from engine.store import plans as rows
@@ -47,7 +47,7 @@ async def _missing(job_id: uuid.UUID) -> NotFound:
     job = await job_views.get(job_id)
     if job is None:
         return NotFound(f"There is no job {job_id}.")
-    if job.type not in READ_ONLY_JOBS:
+    if job.type not in CHECK_MODE_JOBS:
         return NotFound(f"Job {job_id} is a {job.type.value} job; only plan and verify jobs make plans.")
     return NotFound(
         f"Job {job_id} has no plan: it is {job.status.value}.",

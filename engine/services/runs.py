@@ -20,8 +20,11 @@ from engine.domain.leases import DEFAULT_SECONDS
 from engine.domain.plans import Document
 from engine.domain.specs import ClusterSpec, SshSecrets
 from engine.domain.statuses import (
+    CHECK_MODE_JOBS,
     FINAL_JOB_STATUSES,
+    OTHER_JOBS,
     READ_ONLY_JOBS,
+    STATUS_JOBS,
     ClusterStatus,
     JobStatus,
     JobType,
@@ -265,9 +268,9 @@ async def derive_status(cluster_id: uuid.UUID) -> ClusterStatus:
     cluster = await clusters.get(cluster_id, lock=True)
     if cluster is None:
         raise NotFound(f"There is no cluster {cluster_id}.")
-    active = [job for job in await jobs.active_of_cluster(cluster_id) if job.type not in READ_ONLY_JOBS]
+    active = [job for job in await jobs.active_of_cluster(cluster_id) if job.type in STATUS_JOBS]
     active.sort(key=lambda job: job.status is not JobStatus.RUNNING)
-    last = await jobs.last_ended(cluster_id, leaving_out=READ_ONLY_JOBS, not_because=plans.REFUSALS)
+    last = await jobs.last_ended(cluster_id, leaving_out=OTHER_JOBS, not_because=plans.REFUSALS)
     status = cluster_status.derive(
         deleted=cluster.deleted_at is not None,
         provisioned=cluster.kubeconfig_encrypted is not None,
@@ -297,7 +300,7 @@ def message_event(text: str) -> RunEvent:
 async def _end(job: records.Job, result: RunResult, cipher: Cipher) -> None:
     await phases.fail_running(job.id)
     await jobs.end(job.id, job.attempt, result.status, reason=result.reason, message=result.message)
-    if result.plan is not None and result.status is JobStatus.SUCCESS and job.type in READ_ONLY_JOBS:
+    if result.plan is not None and result.status is JobStatus.SUCCESS and job.type in CHECK_MODE_JOBS:
         await stored_plans.keep(job, result.plan)
     await _keep_observations(job, result, cipher)
     await derive_status(job.cluster_id)
@@ -319,6 +322,7 @@ async def _keep_observations(job: records.Job, result: RunResult, cipher: Cipher
         kubeconfig=result.kubeconfig is not None,
         refused=result.reason in plans.REFUSALS,
         drift=plans.drift_message(result.plan) if result.plan is not None else None,
+        hardening=cluster.spec.hardening,
         certificates={name: each.certificates for name, each in result.reports.items() if each.certificates},
     )
     removed = job.type is JobType.DEPROVISION and result.status is JobStatus.SUCCESS

@@ -16,6 +16,7 @@ from engine.domain.permissions import Permission, Principal
 from engine.domain.specs import Components
 from engine.domain.statuses import Role
 from engine.domain.templates import Filled, Layer, PartialComponents
+from engine.execution import hardening_catalogue
 from engine.services import audit_log
 from engine.services.identity import Caller
 from engine.services.settings import Settings
@@ -209,7 +210,10 @@ def _said(wanted: Wanted, principal: Principal) -> dict[str, Any]:
 
 
 def _check(wanted: Wanted) -> None:
-    found = list(rules.problems(wanted.name, wanted.description, wanted.layer, catalogue.supported()))
+    surroundings = spec_rules.Surroundings(
+        kubernetes_versions=catalogue.supported(), hardening_items=hardening_catalogue.items()
+    )
+    found = list(rules.problems(wanted.name, wanted.description, wanted.layer, surroundings))
     if found:
         raise InvalidSpec(found)
 

@@ -16,12 +16,13 @@ from engine.domain.attention import (
     UnservedSchedule,
 )
 from engine.domain.conditions import CERTIFICATE_DAYS
-from engine.domain.statuses import READ_ONLY_JOBS
+from engine.domain.statuses import OTHER_JOBS, READ_ONLY_JOBS
 from engine.store import database, rows
 
 MOST = 200  # of a kind
 
 _READ_ONLY = sorted(each.value for each in READ_ONLY_JOBS)
+_OTHERS = sorted(each.value for each in OTHER_JOBS)  # a cluster's status does not follow from them
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +101,7 @@ async def failed_clusters() -> list[FailedCluster]:
             ORDER BY finished_at DESC, id DESC LIMIT 1) last ON true
         WHERE cluster.status = 'failed' AND cluster.deleted_at IS NULL
         ORDER BY since DESC, cluster.id LIMIT $2"""
-    return await rows.many(FailedCluster, sql, _READ_ONLY, MOST)
+    return await rows.many(FailedCluster, sql, _OTHERS, MOST)
 
 
 async def observed() -> list[Observed]:
@@ -113,7 +114,7 @@ async def observed() -> list[Observed]:
         WHERE cluster.deleted_at IS NULL
         AND (cluster.status = 'running'
              OR cluster.status = 'failed' AND condition->>'type' = 'CertificatesValid')
-        AND condition->>'reason' <> 'Deprovisioned'
+        AND condition->>'reason' NOT IN ('Deprovisioned', 'NotWanted')
         AND (condition->>'status' <> 'True'
              OR (condition->>'expires_at')::timestamptz < now() + make_interval(days => $1))
         ORDER BY cluster.name, cluster.id LIMIT $2"""

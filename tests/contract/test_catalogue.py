@@ -20,6 +20,8 @@ async def test_every_choice_is_taken_or_refused_in_the_catalogues_words(api: Api
         "components.runtime",
         "hardening.enable_cis_k8s_benchmark",
         "hardening.enable_cis_linux_benchmark",
+        "hardening.level",
+        "hardening.default_deny_network_policies",
         "nodes.os_type",
     }
     tried = 0

@@ -17,6 +17,13 @@ async def test_a_spec_is_what_was_asked_for_without_what_logs_in(api: Api, tmp_p
         provision_immediately=False,
         networking={"pod_cidr": "10.9.0.0/16", "service_cidr": "10.10.0.0/16", "dns_domain": "yard.local"},
     )
+    asked["hardening"] = {
+        "enable_cis_k8s_benchmark": False,
+        "enable_cis_linux_benchmark": True,
+        "level": 1,
+        "exceptions": [],
+        "default_deny_network_policies": False,
+    }
     asked["ssh_config"]["password"] = CANARY
     made = (await admin.post("/api/v1/clusters", json=asked)).json()
     viewer = await api.account(Role.VIEWER)

@@ -60,7 +60,13 @@ async def test_a_template_is_made_shown_changed_and_deleted(api: Api) -> None:
         "ingress": None,
         "runtime": None,
     }
-    assert made["hardening"] == {"enable_cis_k8s_benchmark": None, "enable_cis_linux_benchmark": None}
+    assert made["hardening"] == {
+        "enable_cis_k8s_benchmark": None,
+        "enable_cis_linux_benchmark": None,
+        "level": None,
+        "exceptions": None,
+        "default_deny_network_policies": None,
+    }
 
     changed = await operator.put(
         f"{TEMPLATES}/small", json={"name": "tiny", "components": {"cni": "flannel"}}
@@ -119,7 +125,7 @@ async def test_a_name_is_used_once_and_wrong_fields_are_named(api: Api) -> None:
             "description": "\0",
             "topology": {"ha": False, "control_plane_count": 2, "worker_count": -1},
             "components": {"kubernetes_version": "1.28.3", "cni": "weave", "runtime": "docker"},
-            "hardening": {"enable_cis_k8s_benchmark": True},
+            "hardening": {"level": 0, "exceptions": [{"id": "linux-0", "reason": ""}]},
         },
     )
     assert (wrong.status_code, [one["field"] for one in wrong.json()["errors"]]) == (
@@ -132,7 +138,9 @@ async def test_a_name_is_used_once_and_wrong_fields_are_named(api: Api) -> None:
             "components.kubernetes_version",
             "components.cni",
             "components.runtime",
-            "hardening.enable_cis_k8s_benchmark",
+            "hardening.level",
+            "hardening.exceptions.0.id",
+            "hardening.exceptions.0.reason",
         ],
     )
     unknown = await operator.post(TEMPLATES, json={"name": "x", "nodes": [], "topology": {"nix": 1}})

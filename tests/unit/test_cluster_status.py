@@ -10,6 +10,7 @@ import pytest
 from engine.domain import cluster_status, conditions
 from engine.domain.cluster_status import Certificate, EndedRun, HostResult
 from engine.domain.conditions import ConditionStatus, ConditionType
+from engine.domain.specs import Hardening
 from engine.domain.statuses import ClusterStatus, JobStatus, JobType, NodeStatus
 
 PROVISION, DEPROVISION = JobType.PROVISION, JobType.DEPROVISION
@@ -163,3 +164,59 @@ def test_certificates_are_looked_at_by_verify_and_provision_and_by_no_other_job(
     told = [of_certificates(found) for found in (first, verified, unseen, planned, gone)]
     assert [each.status.value for each in told] == ["False", "True", "True", "True", "False"]
     assert (told[-1].reason, told[-1].expires_at) == ("Deprovisioned", None)
+
+
+HARDENED = ConditionType.NODES_HARDENED
+WANTED = Hardening(enable_cis_linux_benchmark=True)
+
+
+def hardened(before, status=JobStatus.SUCCESS, job_type=JobType.HARDEN, *, asked=WANTED, failing=None):
+    """The condition after a run, as status and reason; None without one."""
+    run = msgspec.structs.replace(ended(status, job_type, a=HostResult()), hardening=asked, failing=failing)
+    after = cluster_status.conditions(before, run)
+    found = next((each for each in after if each.type is HARDENED), None)
+    return after, found and (found.status, found.reason)
+
+
+def test_whether_nodes_are_hardened_is_told_by_who_applied_it_and_by_who_looked():
+    after, said = hardened([], job_type=PROVISION)
+    assert said == (ConditionStatus.TRUE, "Applied")
+
+    after, said = hardened(after, JobStatus.FAILED)
+    assert said == (ConditionStatus.UNKNOWN, "NotFinished")
+
+    after, said = hardened(after, job_type=JobType.SCAN, failing={"openscap": 2, "kube-bench": 0})
+    assert said == (ConditionStatus.FALSE, "ItemsFail")
+    assert next(each.message for each in after if each.type is HARDENED).endswith("openscap: 2.")
+
+    after, said = hardened(after, JobStatus.FAILED, JobType.SCAN)
+    assert said == (ConditionStatus.FALSE, "ItemsFail")  # nobody looked since
+
+    after, said = hardened(after, failing={"openscap": 0})
+    assert said == (ConditionStatus.TRUE, "Scanned")
+
+    after, said = hardened(after, job_type=JobType.ROTATE_ENCRYPTION_KEY)
+    assert said == (ConditionStatus.TRUE, "Scanned")
+
+    _, said = hardened(after, job_type=PROVISION, asked=Hardening())
+    assert said == (ConditionStatus.FALSE, cluster_status.NOT_WANTED)
+
+    _, said = hardened(after, job_type=DEPROVISION)
+    assert said == (ConditionStatus.FALSE, "Deprovisioned")
+
+
+@pytest.mark.parametrize("job_type", [PROVISION, DEPROVISION, JobType.SCAN, JobType.VERIFY])
+def test_of_hardening_that_nobody_asked_for_nothing_is_said(job_type):
+    assert hardened([], job_type=job_type, asked=Hardening(), failing={"openscap": 100})[1] is None
+
+
+@pytest.mark.parametrize("status", [JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.INTERRUPTED])
+@pytest.mark.parametrize("job_type", [JobType.HARDEN, JobType.SCAN, JobType.ROTATE_ENCRYPTION_KEY])
+def test_jobs_on_a_cluster_that_is_there_leave_its_nodes_status(job_type, status):
+    """What such a job leaves is told by the job and by conditions."""
+    lost = ended(status, job_type, a=HostResult(unreachable=True))
+
+    assert cluster_status.node_status(NodeStatus.READY, "a", lost) is NodeStatus.READY
+    assert ConditionType.CONTROL_PLANE_AVAILABLE not in {
+        each.type for each in cluster_status.conditions([], lost)
+    }

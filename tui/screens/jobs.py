@@ -18,7 +18,7 @@ from tui.widgets.row_table import Column, Row
 
 DONE = frozenset({"succeeded", "skipped"})
 ACTIVE = frozenset({"queued", "running"})
-TYPES = ("", "provision", "deprovision", "plan", "verify")
+TYPES = ("", "provision", "deprovision", "plan", "verify", "harden", "scan", "rotate-encryption-key")
 _BAR = 5
 
 
