@@ -1,0 +1,292 @@
+#!/usr/bin/python
+"""Node half of `scan_node`: runs one scanner and returns what it wrote; leaves nothing of it on the node."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: scan_node
+short_description: Run one scanner on a node
+description: >-
+  Unpacks the scanner that the controller sent into a directory of its own, runs it, returns its report packed, and removes the
+  directory. A scanner that cannot run is no failure: C(unavailable) says why.
+options:
+  scanner:
+    description: Which scanner.
+    type: str
+    choices: [kube-bench, openscap, lynis]
+    required: true
+  sha256:
+    description: SHA-256 of the file that was sent.
+    type: str
+    default: ""
+  staged:
+    description: The file that was sent; set by the controller half. Empty when the controller has none.
+    type: str
+    default: ""
+  lacking:
+    description: Why the controller has none.
+    type: str
+    default: ""
+  targets:
+    description: What of Kubernetes is on this node, in kube-bench's words.
+    type: list
+    elements: str
+    default: []
+  benchmark:
+    description: Benchmark of kube-bench.
+    type: str
+    default: ""
+  profiles:
+    description: Profiles of the SCAP content, the first that it has is used.
+    type: list
+    elements: str
+    default: []
+  contents:
+    description: Places of SCAP content from the system's packages, for when none was sent.
+    type: list
+    elements: str
+    default: []
+  disk_rules:
+    description: SCAP rules that look at every file of every disk; left out where OpenSCAP cannot leave out the disks of containers.
+    type: list
+    elements: str
+    default: []
+  ignored_paths:
+    description: Directories of containers, which OpenSCAP leaves out.
+    type: list
+    elements: str
+    default: []
+  installation:
+    description: What installing the scanner's package said.
+    type: str
+    default: ""
+  timeout_seconds:
+    description: How long the scanner may take.
+    type: int
+    default: 900
+"""
+
+import base64
+import datetime
+import gzip
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tarfile
+import tempfile
+from xml.sax.saxutils import quoteattr
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.keelyard import PATH, sha256, tail
+
+HOME = "/var/lib"  # programs may be run from here on hardened nodes, and not from temporary directories
+PREFIX = "xccdf_org.ssgproject.content_"
+PROFILE = "xccdf_keelyard_profile_scan"
+SKIPS_PATHS = (1, 3, 10)  # the first OpenSCAP that leaves out paths
+WALKS_DISKS = "Looks at every file of every disk, those of containers included, which OpenSCAP leaves out from version 1.3.10 on only."
+
+
+class Unavailable(Exception):
+    """The scanner cannot run on this node; the message says why."""
+
+
+def run(command, directory, seconds, environment=None):
+    """Exit code and output of a command; its whole family is ended when it takes too long."""
+    settings = {
+        "PATH": PATH,
+        "HOME": directory,
+        "LC_ALL": "C.UTF-8",
+        "TMPDIR": directory,
+        **(environment or {}),
+    }
+    process = subprocess.Popen(
+        command,
+        cwd=directory,
+        env=settings,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise Unavailable("%s did not finish within %d s." % (os.path.basename(command[0]), seconds))
+    return process.returncode, output
+
+
+def numbers(version):
+    """The numbers of a version, to compare it."""
+    return tuple(int(number) for number in re.findall(r"\d+", version)[:3])
+
+
+def unpack(parameters, directory):
+    """Unpacks what was sent; plain files only, and none outside the directory."""
+    with tarfile.open(parameters["staged"], "r:gz") as archive:
+        for member in archive.getmembers():
+            target = os.path.normpath(os.path.join(directory, member.name))
+            if not member.isfile() or not target.startswith(directory + "/"):
+                continue
+            os.makedirs(os.path.dirname(target), exist_ok=True)
+            with open(target, "wb") as sink:
+                shutil.copyfileobj(archive.extractfile(member), sink)
+            os.chmod(target, 0o755 if member.mode & 0o100 else 0o644)
+
+
+def kube_bench(parameters, directory):
+    """Runs kube-bench: what it looks at are processes and files of this node."""
+    if not parameters["staged"]:
+        raise Unavailable(parameters["lacking"])
+    unpack(parameters, directory)
+    program, report = directory + "/kube-bench", directory + "/report"
+    _, version = run([program, "version"], directory, 60)
+    command = [program, "run", "--config-dir", directory + "/cfg", "--config", directory + "/cfg/config.yaml"]
+    command += ["--benchmark", parameters["benchmark"], "--targets", ",".join(parameters["targets"])]
+    command += ["--json", "--outputfile", report]
+    environment = {"KUBECONFIG": "/etc/kubernetes/admin.conf"}
+    code, output = run(command, directory, parameters["timeout_seconds"], environment)
+    if code or not os.path.isfile(report):
+        raise Unavailable("kube-bench ended with %d: %s" % (code, tail(output, 4)))
+    return {"version": version.strip()[:40], "profile": parameters["benchmark"]}, report
+
+
+def content(parameters, directory):
+    """The SCAP content to use: what was sent, or what the system's packages have."""
+    if parameters["staged"]:
+        target = directory + "/content-ds.xml"
+        with gzip.open(parameters["staged"]) as packed, open(target, "wb") as sink:
+            shutil.copyfileobj(packed, sink)
+        return target
+    for path in parameters["contents"]:
+        if os.path.isfile(path):
+            return path
+    raise Unavailable(
+        "There is no SCAP content for this system at %s. %s"
+        % (" or ".join(parameters["contents"]), parameters["lacking"])
+    )
+
+
+def chosen(path, profiles, rules):
+    """The first of the profiles that the content has, and those of the rules that it has."""
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        text = stream.read()
+    found = set(re.findall(r'Profile id="%sprofile_([a-z0-9_]+)"' % PREFIX, text))
+    for profile in profiles:
+        if profile in found:
+            return profile, [rule for rule in rules if '%srule_%s"' % (PREFIX, rule) in text]
+    raise Unavailable(
+        "The SCAP content %s has no profile %s." % (os.path.basename(path), " or ".join(profiles))
+    )
+
+
+def tailoring(path, profile, left_out):
+    """A profile that is the chosen one without some rules."""
+    rules = "".join('<select idref="%srule_%s" selected="false"/>' % (PREFIX, rule) for rule in left_out)
+    return (
+        '<Tailoring xmlns="http://checklists.nist.gov/xccdf/1.2" id="xccdf_keelyard_tailoring_scan">'
+        '<benchmark href=%s/><version time="2026-01-01T00:00:00">1</version>'
+        '<Profile id="%s" extends="%sprofile_%s"><title>%s</title>%s</Profile></Tailoring>'
+    ) % (quoteattr(path), PROFILE, PREFIX, profile, profile, rules)
+
+
+def openscap(parameters, directory):
+    """Runs OpenSCAP, which is of the node's own packages, with the content."""
+    if not shutil.which("oscap", path=PATH):
+        raise Unavailable("OpenSCAP is not installed. %s" % parameters["installation"])
+    _, output = run(["oscap", "--version"], directory, 60)
+    found = re.search(r"(\d+\.\d+\.\d+)", output)
+    version = found.group(1) if found else ""
+    path = content(parameters, directory)
+    walkers = [] if numbers(version) >= SKIPS_PATHS else parameters["disk_rules"]
+    profile, left_out = chosen(path, parameters["profiles"], walkers)
+    with open(directory + "/tailoring.xml", "w", encoding="utf-8") as stream:
+        stream.write(tailoring(path, profile, left_out))
+    report = directory + "/report"
+    command = ["oscap", "xccdf", "eval", "--tailoring-file", directory + "/tailoring.xml"]
+    command += ["--profile", PROFILE, "--results", report, path]
+    environment = {"OSCAP_PROBE_IGNORE_PATHS": ":".join(parameters["ignored_paths"])}
+    code, output = run(command, directory, parameters["timeout_seconds"], environment)
+    if code not in (0, 2) or not os.path.isfile(report):
+        raise Unavailable("oscap ended with %d: %s" % (code, tail(output, 4)))
+    told = [{"rule": rule, "reason": WALKS_DISKS} for rule in left_out]
+    return {"version": version, "profile": profile, "left_out": told}, report
+
+
+def lynis(parameters, directory):
+    """Runs Lynis: the one that was sent, else the system's own."""
+    report = directory + "/report"
+    options = ["audit", "system", "--quick", "--quiet", "--no-colors", "--report-file", report]
+    options += ["--log-file", directory + "/log"]
+    if parameters["staged"]:
+        unpack(parameters, directory)
+        own = ["--usecwd", "--profile", directory + "/default.prf", "--plugindir", directory + "/plugins"]
+        command = [directory + "/lynis", *options, *own]
+    elif shutil.which("lynis", path=PATH):
+        command = [shutil.which("lynis", path=PATH), *options]
+    else:
+        raise Unavailable("Lynis is not installed. %s" % parameters["lacking"])
+    code, output = run(command, directory, parameters["timeout_seconds"])
+    if not os.path.isfile(report):
+        raise Unavailable("lynis ended with %d: %s" % (code, tail(output, 4)))
+    with open(report, encoding="utf-8", errors="replace") as stream:
+        found = re.search(r"^lynis_version=([0-9.]+)$", stream.read(), re.MULTILINE)
+    return {"version": found.group(1) if found else "", "profile": "audit system"}, report
+
+
+SCANNERS = {"kube-bench": kube_bench, "openscap": openscap, "lynis": lynis}
+
+
+def scanned(parameters):
+    """Runs the scanner in a directory of its own and returns what there is to say."""
+    directory = tempfile.mkdtemp(prefix="keelyard-scan-", dir=HOME)
+    try:
+        if parameters["staged"] and sha256(parameters["staged"]) != parameters["sha256"]:
+            raise Unavailable(
+                "The scanner arrived changed: its checksum is not the one of the bundle. Scan again."
+            )
+        told, report = SCANNERS[parameters["scanner"]](parameters, directory)
+        with open(report, "rb") as stream:
+            packed = gzip.compress(stream.read(), mtime=0)
+        return {**told, "unavailable": "", "content": base64.b64encode(packed).decode()}
+    except Unavailable as reason:
+        return {"unavailable": str(reason).strip()}
+    except (OSError, EOFError, tarfile.TarError) as reason:
+        return {"unavailable": "%s could not be run: %s" % (parameters["scanner"], reason)}
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def main():
+    """Runs the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "scanner": {"type": "str", "required": True, "choices": sorted(SCANNERS)},
+            "sha256": {"type": "str", "default": ""},
+            "staged": {"type": "str", "default": ""},
+            "lacking": {"type": "str", "default": ""},
+            "targets": {"type": "list", "elements": "str", "default": []},
+            "benchmark": {"type": "str", "default": ""},
+            "profiles": {"type": "list", "elements": "str", "default": []},
+            "contents": {"type": "list", "elements": "str", "default": []},
+            "disk_rules": {"type": "list", "elements": "str", "default": []},
+            "ignored_paths": {"type": "list", "elements": "str", "default": []},
+            "installation": {"type": "str", "default": ""},
+            "timeout_seconds": {"type": "int", "default": 900},
+        },
+        supports_check_mode=True,
+    )
+    if module.check_mode:
+        module.exit_json(changed=False, unavailable="Scanners do not run in check mode.")
+    told = scanned(module.params)
+    finished = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    module.exit_json(changed=False, scanner=module.params["scanner"], finished_at=finished, **told)
+
+
+if __name__ == "__main__":
+    main()
