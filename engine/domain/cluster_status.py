@@ -11,7 +11,8 @@ from engine.domain.conditions import Condition, ConditionStatus, ConditionType, 
 from engine.domain.specs import Hardening
 from engine.domain.statuses import STATUS_JOBS, ClusterStatus, JobStatus, JobType, NodeStatus
 
-NOT_WANTED = "NotWanted"  # a reason: nobody asked for it
+NOT_WANTED, CHANGED = "NotWanted", "SettingsChanged"  # reasons
+_OFF = "No benchmark is switched on."
 
 
 class HostResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,9 +95,31 @@ def conditions(before: Sequence[Condition], run: EndedRun) -> list[Condition]:
     known = {condition.type for condition in before}
     hardened = _hardened(run, known=ConditionType.NODES_HARDENED in known)
     if run.job_type not in STATUS_JOBS:
-        return _observed(before, [_reachable(run), *hardened, *_certificates(run)])
+        return _observed(before, [_reachable(run), *hardened, *_caught_up(before, run), *_certificates(run)])
     observed = [_reachable(run), *hardened, *_cluster_conditions(known, run), *_certificates(run)]
     return _observed(before, [*observed, _applied(run)])
+
+
+def hardening_changed(before: Sequence[Condition], asked: Hardening, at: datetime) -> list[Condition]:
+    """A cluster's conditions once other hardening is asked for: what was observed was about the old one."""
+    seen = {condition.type: condition for condition in before}
+    changed = Condition(
+        type=ConditionType.NODES_HARDENED,
+        status=ConditionStatus.UNKNOWN,
+        reason=CHANGED,
+        message="The hardening that is asked for has changed since anybody looked.",
+        last_transition_time=at,
+    )
+    after = list(before)
+    applied = seen.get(ConditionType.SPEC_APPLIED)
+    if applied is not None and applied.status is ConditionStatus.TRUE:
+        after = observe(after, msgspec.structs.replace(changed, type=ConditionType.SPEC_APPLIED))
+    if asked.wanted and seen:  # of a cluster that no job has worked on, nothing is known yet
+        after = observe(after, changed)
+    elif changed.type in seen:
+        off = {"status": ConditionStatus.FALSE, "reason": NOT_WANTED, "message": _OFF}
+        after = observe(after, msgspec.structs.replace(changed, **off))
+    return after
 
 
 def _observed(before: Sequence[Condition], observed: Sequence[Condition]) -> list[Condition]:
@@ -139,8 +162,7 @@ def _hardened(run: EndedRun, *, known: bool) -> list[Condition]:
         gone = known and done
         return [_condition(kind, ConditionStatus.FALSE, "Deprovisioned", "", run)] if gone else []
     if not run.hardening.wanted:
-        message = "No benchmark is switched on."
-        return [_condition(kind, ConditionStatus.FALSE, NOT_WANTED, message, run)] if known else []
+        return [_condition(kind, ConditionStatus.FALSE, NOT_WANTED, _OFF, run)] if known else []
     if not done and run.job_type is not JobType.SCAN:
         message = f"The last {run.job_type.value} job did not get through."
         return [_condition(kind, ConditionStatus.UNKNOWN, "NotFinished", message, run)]
@@ -153,6 +175,15 @@ def _hardened(run: EndedRun, *, known: bool) -> list[Condition]:
     if run.job_type not in (JobType.PROVISION, JobType.HARDEN):
         return []
     return [_condition(kind, ConditionStatus.TRUE, "Applied", "", run)]
+
+
+def _caught_up(before: Sequence[Condition], run: EndedRun) -> list[Condition]:
+    """A harden job makes the nodes what the spec says when other hardening was all they lacked."""
+    kind = ConditionType.SPEC_APPLIED
+    lacking = any(condition.type is kind and condition.reason == CHANGED for condition in before)
+    if run.job_type is JobType.HARDEN and run.status is JobStatus.SUCCESS and lacking:
+        return [_condition(kind, ConditionStatus.TRUE, "Applied", "", run)]
+    return []
 
 
 def _applied(run: EndedRun) -> Condition:

@@ -102,7 +102,7 @@ async def create(new: NewCluster, caller: Caller, cipher: Cipher) -> Created:
                 **new.template,
             }
             await audit_log.record(
-                caller, Permission.CLUSTER_CREATE.value, _resource(cluster), details=details
+                caller, Permission.CLUSTER_CREATE.value, resource(cluster), details=details
             )
     except asyncpg.UniqueViolationError as error:
         if error.constraint_name != "cluster_name_unique":
@@ -194,13 +194,13 @@ async def start(
     permission = _STARTS[job_type]
     _allowed(caller, permission)
     async with database.transaction():
-        cluster = await _locked(reference)
+        cluster = await locked(reference)
         await _refuse_if_leaving(cluster)
         plan_id = None if plan_hash is None else await stored_plans.choose(cluster, plan_hash)
         job = await job_queue.put(cluster, job_type, caller, plan_id=plan_id)
         await runs.derive_status(cluster.id)
         details = {"job_id": str(job.id)} | ({"plan_hash": plan_hash} if plan_hash else {})
-        await audit_log.record(caller, permission.value, _resource(cluster), details=details)
+        await audit_log.record(caller, permission.value, resource(cluster), details=details)
     return cluster, job
 
 
@@ -214,7 +214,7 @@ async def delete(
     """
     principal = _allowed(caller, Permission.CLUSTER_DELETE)
     async with database.transaction():
-        cluster = await _locked(reference)
+        cluster = await locked(reference)
         if Role.ADMIN not in principal.roles and str(cluster.created_by) != principal.account_id:
             raise Forbidden("Not enough permissions: only its creator or an administrator deletes a cluster.")
         await _refuse_if_leaving(cluster)
@@ -227,7 +227,7 @@ async def delete(
             await clusters.mark_deleted(cluster.id)
             await ssh_credentials.forget(cluster.id)
         details = {"deprovision": deprovision, "job_id": str(job.id) if job else None}
-        await audit_log.record(caller, Permission.CLUSTER_DELETE.value, _resource(cluster), details=details)
+        await audit_log.record(caller, Permission.CLUSTER_DELETE.value, resource(cluster), details=details)
     return cluster, job
 
 
@@ -241,7 +241,7 @@ async def kubeconfig(reference: str, caller: Caller, cipher: Cipher) -> tuple[st
             remedy="It is there once a provision job has brought the control plane up.",
         )
     async with database.transaction():
-        await audit_log.record(caller, Permission.CLUSTER_KUBECONFIG.value, _resource(cluster))
+        await audit_log.record(caller, Permission.CLUSTER_KUBECONFIG.value, resource(cluster))
     return cluster.name, cipher.decrypt(cluster.kubeconfig_encrypted)
 
 
@@ -291,12 +291,13 @@ async def _refuse_taken_addresses(spec: ClusterSpec) -> None:
         raise InvalidSpec(problems)
 
 
-async def _locked(reference: str) -> records.Cluster:
+async def locked(reference: str) -> records.Cluster:
+    """The undeleted cluster of this id or name, locked until the transaction ends; raises NotFound."""
     found = await find(reference)
-    locked = await clusters.get(found.id, lock=True)
-    if locked is None or locked.deleted_at is not None:
+    cluster = await clusters.get(found.id, lock=True)
+    if cluster is None or cluster.deleted_at is not None:
         raise NotFound(f"There is no cluster {reference[:100]!r}.")
-    return locked
+    return cluster
 
 
 async def _refuse_if_leaving(cluster: records.Cluster) -> None:
@@ -314,7 +315,8 @@ async def _refuse_if_busy(cluster: records.Cluster) -> None:
         )
 
 
-def _resource(cluster: records.Cluster) -> audit_log.Resource:
+def resource(cluster: records.Cluster) -> audit_log.Resource:
+    """A cluster as the audit log names it."""
     return audit_log.Resource("cluster", str(cluster.id), cluster.name, tenant_id=cluster.tenant_id)
 
 

@@ -13,7 +13,7 @@ from engine.domain.recaps import HostStatus
 from engine.domain.retries import LastRun, LeftPhase, Selection
 from engine.domain.statuses import READ_ONLY_JOBS, JobStatus, JobType, NodeStatus, PhaseStatus
 from engine.execution import inventory, plan
-from engine.store import job_hosts, jobs, nodes, phases, records
+from engine.store import clusters, job_hosts, jobs, nodes, phases, records
 
 _DONE = frozenset({PhaseStatus.SUCCEEDED, PhaseStatus.SKIPPED})
 _STOPPED = frozenset({JobStatus.CANCELLED, JobStatus.INTERRUPTED})
@@ -26,6 +26,10 @@ async def finished_phases(job_id: uuid.UUID) -> frozenset[str]:
     """
     job = await jobs.get(job_id)
     if job is None or job.type in READ_ONLY_JOBS:  # half a look is none
+        return frozenset()
+    cluster = await clusters.get(job.cluster_id)
+    changed_at = None if cluster is None else cluster.hardening_changed_at
+    if changed_at is not None and changed_at > job.created_at:  # what is done was done by other settings
         return frozenset()
     done = frozenset(phase.slug for phase in await phases.of_job(job_id) if phase.status in _DONE)
     if job.left_out and job.retry_of is not None:

@@ -118,6 +118,7 @@ class Cluster(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime = field(default_factory=now)
     updated_at: datetime = field(default_factory=now)
     deleted_at: datetime | None = None
+    hardening_changed_at: datetime | None = None
 
 
 class SshCredential(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,12 @@ ELSEWHERE = {
     "GET /": "a browser's way to the documentation",
     "GET /health": "for monitoring",
     "GET /metrics": "for monitoring",
+    "GET /api/v1/clusters/{cluster_id}/hardening": "hardening, by the API alone so far",
+    "PATCH /api/v1/clusters/{cluster_id}/hardening": "hardening, by the API alone so far",
+    "GET /api/v1/hardening/items": "hardening, by the API alone so far",
+    "POST /api/v1/clusters/{cluster_id}/harden": "hardening, by the API alone so far",
+    "POST /api/v1/clusters/{cluster_id}/scan": "hardening, by the API alone so far",
+    "POST /api/v1/clusters/{cluster_id}/rotate-encryption-key": "hardening, by the API alone so far",
 }
 #: The same staff and tenants as users and tenants, in the words of another contract.
 DUPLICATES = "/control-plane/"

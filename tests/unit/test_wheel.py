@@ -35,6 +35,13 @@ def test_playbooks_roles_and_data_files_are_in_the_wheel(names):
     assert wanted - names == set()
 
 
+def test_the_catalogues_of_benchmark_items_are_in_the_wheel(names):
+    files = {str(file.relative_to(ROOT)) for file in ROOT.glob("roles/*/catalogue/*.yml")}
+
+    assert len(files) > 2
+    assert {f"engine/_content/{file}" for file in files} - names == set()
+
+
 def test_nothing_but_the_three_packages_is_at_the_top(names):
     tops = {name.split("/")[0] for name in names}
 

@@ -54,4 +54,10 @@ LEFT_OUT: Mapping[str, str] = {
     "POST /api/v1/auth/session": "sign-ins of browsers, kept in cookies",
     "POST /api/v1/auth/session/refresh": "sign-ins of browsers, kept in cookies",
     "DELETE /api/v1/auth/session": "sign-ins of browsers, kept in cookies",
+    "GET /api/v1/clusters/{cluster_id}/hardening": "hardening, by the API alone so far",
+    "PATCH /api/v1/clusters/{cluster_id}/hardening": "hardening, by the API alone so far",
+    "GET /api/v1/hardening/items": "hardening, by the API alone so far",
+    "POST /api/v1/clusters/{cluster_id}/harden": "hardening, by the API alone so far",
+    "POST /api/v1/clusters/{cluster_id}/scan": "hardening, by the API alone so far",
+    "POST /api/v1/clusters/{cluster_id}/rotate-encryption-key": "hardening, by the API alone so far",
 }

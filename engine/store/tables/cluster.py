@@ -26,3 +26,4 @@ class Cluster(Table, db=DATABASE):
     created_at = Timestamptz(default=TimestamptzNow())
     updated_at = Timestamptz(default=TimestamptzNow())
     deleted_at = Timestamptz(null=True, default=None)
+    hardening_changed_at = Timestamptz(null=True, default=None)
