@@ -15,7 +15,7 @@ from engine.execution import hardening_catalogue
 from engine.execution.scans import bounds, kube_bench, lynis, xccdf
 from engine.execution.scans.bounds import UnreadableReport
 
-_MOST_META = 1 << 20
+_MOST_META = 4 << 20
 _SYSTEMS = {
     OsType.DEBIAN12: re.compile(r"DEBIAN-12$"),
     OsType.DEBIAN13: re.compile(r"DEBIAN-13$"),
@@ -38,6 +38,7 @@ class _Meta(msgspec.Struct, frozen=True):
     finished_at: datetime | None = None
     unavailable: str = ""
     left_out: list[_LeftOut] = []
+    evidence: dict[str, str] = {}  # what OpenSCAP saw, by the OVAL definition that does not hold
 
 
 def read(directory: Path) -> list[HostScan]:
@@ -93,7 +94,7 @@ def _kube_bench(scan: HostScan, directory: Path, _meta: _Meta) -> HostScan:
 def _openscap(scan: HostScan, directory: Path, meta: _Meta) -> HostScan:
     results = xccdf.parse(bounds.content(directory / "openscap-results.xml"))
     items = _items(hardening_catalogue.items(), _system(results.benchmark))
-    found = xccdf.findings(results, items)
+    found = xccdf.findings(results, items, meta.evidence)
     left_out = [_left_out(entry, results, items) for entry in meta.left_out[: bounds.MOST_FINDINGS]]
     version = f"{scan.version}, content {results.version}" if results.version else scan.version
     return msgspec.structs.replace(scan, version=version, findings=(*found, *left_out))

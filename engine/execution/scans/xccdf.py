@@ -160,10 +160,12 @@ def parse(report: bytes) -> Results:
     return reader.found
 
 
-def findings(results: Results, items: Mapping[str, str]) -> list[Finding]:
-    """A finding per rule that the profile selects; `items` gives items by number and rule."""
+def findings(results: Results, items: Mapping[str, str], evidence: Mapping[str, str]) -> list[Finding]:
+    """A finding per rule that the profile selects; `items` gives items by number and rule,
+    `evidence` what was seen by definition.
+    """
     return [
-        _finding(result, results.rules.get(result.rule, Rule()), items)
+        _finding(result, results.rules.get(result.rule, Rule()), items, evidence)
         for result in results.results
         if result.result != "notselected"
     ]
@@ -174,12 +176,15 @@ def short(rule: str) -> str:
     return bounds.line(_PREFIX.sub("", rule), 150)
 
 
-def _finding(result: RuleResult, rule: Rule, items: Mapping[str, str]) -> Finding:
+def _finding(
+    result: RuleResult, rule: Rule, items: Mapping[str, str], evidence: Mapping[str, str]
+) -> Finding:
     name = short(result.rule)
     outcome = _OUTCOMES.get(result.result, Outcome.FAIL)
     told = [*result.messages]
     if outcome is Outcome.FAIL:
-        told.append(f"{result.definition or 'the check'}: {result.result or 'no result'}")
+        plain = f"{result.definition or 'the check'}: {result.result or 'no result'}"
+        told.append(evidence.get(result.definition) or plain)
     return Finding(
         rule=name,
         item=next((items[key] for key in (name, *rule.numbers) if key in items), ""),

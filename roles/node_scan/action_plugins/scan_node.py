@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 
 MOST = 64 << 20  # bytes of a report; the longest known are a quarter of it
 REPORTS = {"kube-bench": "kube-bench.json", "openscap": "openscap-results.xml", "lynis": "lynis-report.dat"}
-TOLD = ("scanner", "version", "profile", "finished_at", "unavailable", "left_out")
+TOLD = ("scanner", "version", "profile", "finished_at", "unavailable", "left_out", "evidence")
 FOR_HERE = ("source", "bundle", "digest", "output")
 
 

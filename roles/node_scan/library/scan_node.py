@@ -76,15 +76,20 @@ import signal
 import subprocess
 import tarfile
 import tempfile
+import xml.etree.ElementTree as ET
 from xml.sax.saxutils import quoteattr
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.keelyard import PATH, sha256, tail
+from ansible.module_utils.keelyard import PATH, redact, sha256, tail
 
 HOME = "/var/lib"  # programs may be run from here on hardened nodes, and not from temporary directories
 PREFIX = "xccdf_org.ssgproject.content_"
 PROFILE = "xccdf_keelyard_profile_scan"
 SKIPS_PATHS = (1, 3, 10)  # the first OpenSCAP that leaves out paths
+MOST_EVIDENCE = 1500
+# What of all that is looked at is never a secret, unless its name says so.
+TELLING = ("sysctl_item", "systemdunitproperty_item", "textfilecontent_item")
+SECRET = re.compile(r"shadow|opasswd|grub|user\.cfg|secret|key|krb5|pgpass|netrc", re.IGNORECASE)
 WALKS_DISKS = "Looks at every file of every disk, those of containers included, which OpenSCAP leaves out from version 1.3.10 on only."
 
 
@@ -209,13 +214,73 @@ def openscap(parameters, directory):
         stream.write(tailoring(path, profile, left_out))
     report = directory + "/report"
     command = ["oscap", "xccdf", "eval", "--tailoring-file", directory + "/tailoring.xml"]
-    command += ["--profile", PROFILE, "--results", report, path]
+    command += ["--profile", PROFILE, "--oval-results", "--results", report, path]
     environment = {"OSCAP_PROBE_IGNORE_PATHS": ":".join(parameters["ignored_paths"])}
     code, output = run(command, directory, parameters["timeout_seconds"], environment)
     if code not in (0, 2) or not os.path.isfile(report):
         raise Unavailable("oscap ended with %d: %s" % (code, tail(output, 4)))
     told = [{"rule": rule, "reason": WALKS_DISKS} for rule in left_out]
-    return {"version": version, "profile": profile, "left_out": told}, report
+    return {"version": version, "profile": profile, "left_out": told, "evidence": evidence(directory)}, report
+
+
+def evidence(directory):
+    """Definition → what OpenSCAP saw of each that does not hold, in a few lines; empty when its own report of that is not there."""
+    names = [name for name in os.listdir(directory) if name.endswith("oval.xml.result.xml") and "-cpe-" not in name]
+    try:
+        return Seen(ET.parse(os.path.join(directory, names[0])).getroot()).of_all()
+    except (IndexError, ET.ParseError, RecursionError):
+        return {}
+
+
+class Seen:
+    """What is in OpenSCAP's report on OVAL: criteria, tests, and what was looked at."""
+
+    def __init__(self, root):
+        self.comments, self.items, self.definitions, self.tested = {}, {}, {}, {}
+        for element in root.iter():
+            kind = element.tag.rpartition("}")[2]
+            if kind == "definition" and "definition_id" in element.attrib:
+                self.definitions[element.get("definition_id")] = element
+            elif kind == "test" and "test_id" in element.attrib:
+                self.tested[element.get("test_id")] = [each.get("item_id") for each in element if each.get("item_id")]
+            elif kind.endswith("_test"):
+                self.comments[element.get("id")] = element.get("comment", "")
+            elif kind.endswith("_item") and kind != "tested_item":
+                self.items[element.get("id")] = element
+
+    def of_all(self):
+        """Lines about each definition that does not hold."""
+        failed = (name for name, element in self.definitions.items() if element.get("result") == "false")
+        return {name: "\n".join(self._lines(name))[:MOST_EVIDENCE] for name in failed}
+
+    def _lines(self, definition):
+        lines = []
+        for test in dict.fromkeys(self._tests(definition, set())):
+            shown = [line for line in map(self._shown, self.tested.get(test, [])[:5]) if line]
+            lines.append("%s: %s" % (self.comments.get(test) or test, "; ".join(dict.fromkeys(shown)) or "found nothing"))
+        return lines[:6]
+
+    def _tests(self, definition, known):
+        """The tests that do not hold below a definition, those of the definitions it rests on included."""
+        if definition in known or definition not in self.definitions:
+            return
+        known.add(definition)
+        for element in self.definitions[definition].iter():
+            if element.get("test_ref") and element.get("result") == "false":
+                yield element.get("test_ref")
+            elif element.get("definition_ref") and element.get("result") == "false":
+                yield from self._tests(element.get("definition_ref"), known)
+
+    def _shown(self, item):
+        """One thing that was looked at; of what may hold secrets no more than the name."""
+        element = self.items.get(item)
+        if element is None:
+            return ""
+        values = {child.tag.rpartition("}")[2]: (child.text or "").strip() for child in element}
+        parts = [values[name] for name in ("filepath", "name", "username", "unit", "property") if values.get(name)]
+        if element.tag.rpartition("}")[2] in TELLING and not SECRET.search(" ".join(parts)):
+            parts += [values[name] for name in ("subexpression", "value") if values.get(name)]
+        return redact(" ".join(parts))[:200]
 
 
 def lynis(parameters, directory):

@@ -85,6 +85,15 @@ def test_openscap_tells_the_rules_of_its_profile_and_their_items(tmp_path: Path,
     assert found["file_permissions_ungroupowned"].evidence == "Left out of the scan: walks the disks"
 
 
+def test_what_openscap_saw_is_the_evidence(tmp_path: Path) -> None:
+    evidence = {"oval:ssg-sshd_disable_root_login:def:1": "PermitRootLogin is no: found nothing"}
+
+    found = by_rule(read(leave(tmp_path, "openscap", XCCDF, evidence=evidence))[0])
+
+    assert found["sshd_disable_root_login"].evidence == "PermitRootLogin is no: found nothing"
+    assert found["package_aide_installed"].evidence == ""
+
+
 def test_numbers_of_another_system_are_those_of_its_own_benchmark(tmp_path: Path) -> None:
     report = XCCDF.replace("DEBIAN-12", "RHEL-9").replace(">5.1.20<", ">5.1.22<")
 
