@@ -22,7 +22,7 @@ def count(tasks: list[dict[str, Any]]) -> int:
     return sum(1 + sum(count(task.get(part, [])) for part in ("block", "rescue", "always")) for task in tasks)
 
 
-@pytest.mark.parametrize("playbook", ["provision.yml", "deprovision.yml"])
+@pytest.mark.parametrize("playbook", ["provision.yml", "deprovision.yml", "scan.yml"])
 def test_every_play_is_a_phase_with_one_tag_and_discover_runs_always(playbook):
     plays = read(PLAYBOOKS / playbook)
 
