@@ -13,6 +13,7 @@ import yaml
 
 from engine.domain import catalogue, spec_rules
 from engine.domain.errors import FieldProblem, InvalidSpec, NotFound
+from engine.domain.hardening import HardeningException
 from engine.domain.specs import (
     AuthMethod,
     ClusterSpec,
@@ -45,6 +46,16 @@ class SshConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     password_file: str | None = None
 
 
+class ExceptionPart(HardeningException, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One of `hardening.exceptions`: a misspelt member must not be taken for none."""
+
+
+class HardeningPart(Hardening, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`hardening` of the request, as strict as there."""
+
+    exceptions: tuple[ExceptionPart, ...] = ()
+
+
 class SpecFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The file's fields. `kind`, `id`, `artifacts` and `bundle` go beyond the request."""
 
@@ -57,7 +68,7 @@ class SpecFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     id: str = ""
     description: str = ""
     template_id: str | None = None
-    hardening: Hardening = Hardening()
+    hardening: HardeningPart = HardeningPart()
     networking: Networking = Networking()
     provision_immediately: bool = True
     lab: bool = False

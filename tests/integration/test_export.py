@@ -84,6 +84,10 @@ def test_ansible_reads_all_of_it_wherever_it_was_moved(tmp_path: Path) -> None:
     assert shown.returncode == 0, shown.stderr
     variables = json.loads(shown.stdout)
     assert variables["keelyard_cluster_name"] == "yard"
+    assert (variables["keelyard_enable_cis_linux_benchmark"], variables["keelyard_hardening_level"]) == (
+        False,
+        2,
+    )
     assert variables["ansible_password"] in ("{{ 7*7 }} $(id)", {"__ansible_unsafe": "{{ 7*7 }} $(id)"})
     assert "keelyard_run_id" not in variables
 

@@ -65,7 +65,8 @@ def run(
     output: Path | None,
     as_json: bool,
 ) -> None:
-    """Run PLAYBOOK (`provision`, `deprovision` or a path) on the nodes of a spec file. Needs no database.
+    """Run PLAYBOOK (`provision`, `harden`, `scan`, `rotate-encryption-key`, `deprovision` or a path) on the
+    nodes of a spec file. Needs no database.
 
     Progress goes to stderr, results (kubeconfig, what was found on the nodes) to --output. Exit code 3 when
     nodes failed. Ctrl-C ends the run cleanly, waiting for package managers and kubeadm on the nodes.

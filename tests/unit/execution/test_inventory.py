@@ -1,12 +1,14 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
 from engine.domain import catalogue
 from engine.domain.errors import InvalidSpec
-from engine.domain.specs import ClusterSpec, Components, NodeSpec, Topology
+from engine.domain.hardening import HardeningException
+from engine.domain.specs import ClusterSpec, Components, Hardening, NodeSpec, Topology
 from engine.domain.statuses import NodeRole, OsType
 from engine.execution import artifacts, inventory
 
@@ -68,6 +70,34 @@ def test_groups_and_host_variables_follow_the_contract() -> None:
     assert variables["keelyard_output_dir"] == "/run/output"
     assert variables["keelyard_versions"]["kubernetes"] == catalogue.DEFAULT.kubernetes
     assert "ansible_become" not in built["all"]["children"]["k8s_cluster"]["vars"]
+
+
+def test_hardening_is_handed_over_whole() -> None:
+    asked = Hardening(
+        enable_cis_linux_benchmark=True,
+        level=1,
+        exceptions=(HardeningException(id="linux-1.1.1.1", reason="{{ why }}"),),
+    )
+    for hardening, expected in (
+        (Hardening(), (False, False, 2, [], False)),
+        (asked, (True, False, 1, [{"id": "linux-1.1.1.1", "reason": "{{ why }}"}], False)),
+    ):
+        built = inventory.build(
+            msgspec.structs.replace(spec(), hardening=hardening),
+            artifacts=artifacts.upstream(),
+            output_directory=Path("/run/output"),
+            run_id="r1",
+        )
+        variables = built["all"]["vars"]
+        names = (
+            "enable_cis_linux_benchmark",
+            "enable_cis_k8s_benchmark",
+            "hardening_level",
+            "hardening_exceptions",
+            "default_deny_network_policies",
+        )
+        assert tuple(variables[f"keelyard_{name}"] for name in names) == expected
+    assert '!unsafe "{{ why }}"' in inventory.to_yaml(built)
 
 
 def test_other_users_than_root_become_root() -> None:

@@ -45,6 +45,32 @@ def test_a_host_lost_in_one_phase_keeps_later_ones_from_success_only_where_it_is
     assert it.status["second"] is PhaseStatus.SUCCEEDED
 
 
+def test_the_batches_of_a_serial_play_are_one_phase() -> None:
+    it = tracker()
+    begun = it.play_started("First")
+    it.result("a", "ok")
+    assert it.play_started("First") == []
+    it.result("b", "ok")
+    ended = it.play_started("Second")
+
+    assert [transition.status for transition in begun] == [PhaseStatus.RUNNING]
+    assert [(each.phase, each.status) for each in ended] == [
+        (FIRST, PhaseStatus.SUCCEEDED),
+        (SECOND, PhaseStatus.RUNNING),
+    ]
+
+
+def test_a_failure_in_an_early_batch_fails_the_phase() -> None:
+    it = tracker()
+    it.play_started("First")
+    fail(it, "a")
+    it.play_started("First")
+    it.result("b", "ok")
+    it.stats(stats(failures={"a": 1}))
+
+    assert it.status["first"] is PhaseStatus.FAILED
+
+
 def test_a_rescued_host_is_not_lost() -> None:
     it = tracker()
     it.play_started("First")

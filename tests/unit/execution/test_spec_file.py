@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 import yaml
 
@@ -44,6 +45,50 @@ def test_the_body_of_the_request_is_a_spec_file(tmp_path: Path) -> None:
     assert [node.ssh_port for node in spec.nodes] == [22, 2222]
     assert file.artifacts is ArtifactsChoice.AUTO
     spec_file.check(spec, spec_file.secrets(file))
+
+
+def test_hardening_is_asked_for_as_in_the_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    catalogue = tmp_path / "roles" / "hardening" / "catalogue"
+    catalogue.mkdir(parents=True)
+    (catalogue / "1.yml").write_text("linux-1.1.1.1: {title: One}")
+    monkeypatch.setenv("KEELYARD_CONTENT", str(tmp_path))
+    exceptions = [{"id": "linux-1.1.1.1", "reason": "Agreed."}]
+    asked = {"enable_cis_linux_benchmark": True, "level": 1, "exceptions": exceptions}
+
+    file = spec_file.load(written(tmp_path, hardening=asked))
+    spec_file.check(file.spec(), spec_file.secrets(file))
+
+    assert msgspec.json.decode(msgspec.json.encode(file.spec().hardening)) == asked | {
+        "enable_cis_k8s_benchmark": False,
+        "default_deny_network_policies": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("hardening", "field"),
+    [
+        ({"levels": 1}, "hardening"),
+        ({"exceptions": [{"id": "linux-1.1.1.1"}]}, "hardening.exceptions[0]"),
+        ({"exceptions": [{"id": "x", "reason": "x", "until": "x"}]}, "hardening.exceptions[0]"),
+        ({"level": 3}, "hardening.level"),
+        ({"exceptions": [{"id": "linux-0", "reason": "x"}]}, "hardening.exceptions.0.id"),
+        ({"default_deny_network_policies": True}, "hardening.default_deny_network_policies"),
+    ],
+)
+def test_hardening_that_does_not_fit_is_refused_by_name(
+    tmp_path: Path, hardening: object, field: str
+) -> None:
+    path = written(tmp_path, hardening=hardening)
+
+    with pytest.raises(InvalidSpec) as caught:
+        _checked(path)
+
+    assert [problem.field for problem in caught.value.problems] == [field]
+
+
+def _checked(path: Path) -> None:
+    file = spec_file.load(path)
+    spec_file.check(file.spec(), spec_file.secrets(file))
 
 
 def test_the_same_name_is_the_same_cluster_in_every_run(tmp_path: Path) -> None:
