@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import uuid
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -84,37 +84,33 @@ async def of_jobs(told: AsyncGenerator[tuple[uuid.UUID, Told]], places: Places) 
     """Frames of several jobs' stream. The id of each says how far all of them are."""
     async with aclosing(told):
         async for job_id, item in told:
-            if isinstance(item, Batch):
-                yield b"".join(_of_one(job_id, item, places))
-            elif isinstance(item, Ended):
-                yield _frame("end", {"job_id": str(job_id), "status": item.status})
-            else:
-                yield _notice(item, {"job_id": str(job_id)} if isinstance(item, Gone) else {})
+            yield _job_frames(job_id, item, places)
 
 
 async def of_everything(told: AsyncGenerator[News]) -> AsyncGenerator[bytes]:
     """Frames of a dashboard's stream."""
     async with aclosing(told):
         async for item in told:
-            if isinstance(item, Snapshot):
-                snapshot = wire.Snapshot(
-                    jobs=[_job_news(job) for job in item.jobs],
-                    clusters=[_cluster_news(cluster) for cluster in item.clusters],
-                )
-                yield _frame("snapshot", snapshot)
-            elif isinstance(item, dashboard.JobNews):
-                yield _frame("job", _job_news(item))
-            elif isinstance(item, dashboard.ClusterNews):
-                yield _frame("cluster", _cluster_news(item))
+            yield _news_frame(item, None)
+
+
+async def of_both(
+    told: AsyncGenerator[News | tuple[uuid.UUID, Told]], places: Places
+) -> AsyncGenerator[bytes]:
+    """Frames of a dashboard's stream that carries the events of several jobs besides."""
+    async with aclosing(told):
+        async for item in told:
+            if isinstance(item, tuple):
+                yield _job_frames(*item, places)
             else:
-                yield _notice(item, {})
+                yield _news_frame(item, str(places) if isinstance(item, Snapshot) else None)
 
 
 class Places:
     """How far each of several jobs was told, and the opaque id that says so: `<which jobs>.<sequences>`."""
 
-    def __init__(self, job_ids: Sequence[uuid.UUID]) -> None:
-        self.at = dict.fromkeys(job_ids, 0)
+    def __init__(self, positions: Mapping[uuid.UUID, int]) -> None:
+        self.at = dict(positions)
         self._order = sorted(self.at)
         self._which = hashlib.sha256(b"".join(one.bytes for one in self._order)).hexdigest()[:8]
 
@@ -126,7 +122,7 @@ class Places:
         which, _, places = given.partition(".")
         numbers = places.split("-")
         known = which == self._which and len(numbers) == len(self._order)
-        if not known or not all(one.isascii() and one.isdigit() and len(one) <= 18 for one in numbers):
+        if not known or not all(one.isascii() and one.isdigit() and len(one) <= 19 for one in numbers):
             problem = "must be the id of a message of a stream of the same jobs"
             raise InvalidSpec([FieldProblem("Last-Event-ID", problem)])
         self.at.update(zip(self._order, map(int, numbers), strict=True))
@@ -143,11 +139,38 @@ async def _counted(frames: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
         metrics.STREAMS.dec()
 
 
-def _of_one(job_id: uuid.UUID, batch: Batch, places: Places) -> Iterator[bytes]:
-    for event in batch.events:
-        places.at[job_id] = event.sequence
-        told = wire.JobEvent(**_fields(event), job_id=str(job_id))
-        yield _frame(event.kind.value, told, str(places))
+def _job_frames(job_id: uuid.UUID, item: Told, places: Places) -> bytes:
+    """What one of several jobs tells; its events are rendered once for all readers, but for their ids."""
+    if isinstance(item, Ended):
+        return _frame("end", {"job_id": str(job_id), "status": item.status})
+    if not isinstance(item, Batch):
+        return _notice(item, {"job_id": str(job_id)} if isinstance(item, Gone) else {})
+    if item.frames is None:
+        item.frames = [(event.sequence, _job_event(job_id, event)) for event in item.events]
+    frames = []
+    for sequence, frame in item.frames:
+        places.at[job_id] = sequence
+        frames += [f"id: {places}\n".encode(), frame]
+    return b"".join(frames)
+
+
+def _job_event(job_id: uuid.UUID, event: RunEvent) -> bytes:
+    return _frame(event.kind.value, wire.JobEvent(**_fields(event), job_id=str(job_id)))
+
+
+def _news_frame(item: News, last: str | None) -> bytes:
+    match item:
+        case Snapshot():
+            snapshot = wire.Snapshot(
+                jobs=[_job_news(job) for job in item.jobs],
+                clusters=[_cluster_news(cluster) for cluster in item.clusters],
+            )
+            return _frame("snapshot", snapshot, last)
+        case dashboard.JobNews():
+            return _frame("job", _job_news(item))
+        case dashboard.ClusterNews():
+            return _frame("cluster", _cluster_news(item))
+    return _notice(item, {})
 
 
 def _notice(item: Gone | Quiet | Expired | Closing, about: dict[str, Any]) -> bytes:

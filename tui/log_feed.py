@@ -7,8 +7,8 @@ from typing import Any
 
 from tui import wire
 from tui.client import Client
+from tui.job_events import History
 from tui.log_lines import LogFilter, LogLine, log_line
-from tui.stream import History
 from tui.widgets.event_log import EventLog
 
 _FEW_LINES = 50  # fewer than this at the end of the log: read what is before it too

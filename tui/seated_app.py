@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -19,8 +18,6 @@ from tui.profiles import Profile, Profiles
 from tui.screens.login import LoginScreen
 from tui.style_sheet import StyleSheet
 from tui.widgets.title_bar import TitleBar
-
-log = logging.getLogger("keelyard.tui")
 
 _SIGN_IN_MODE = "sign-in"  # has nothing but the form
 
@@ -163,8 +160,6 @@ class SeatedApp(App[None]):
         except errors.SessionEnded as ended:
             if client is self._client:
                 self.post_message(messages.SignInNeeded(str(ended)))
-        except errors.ApiError as none:  # screens go on asking by themselves
-            log.info("No news from this server: %s", none)
 
     def _news(self, news: messages.News) -> None:
         """To the screen on top; a hidden one loads when it is seen again."""

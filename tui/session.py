@@ -13,6 +13,7 @@ import httpx
 
 from tui import errors, wire
 from tui.answers import checked, decode, problem_text
+from tui.following import Following
 from tui.live_state import LiveState
 from tui.token_store import Busy, Kept, TokenStore
 
@@ -47,6 +48,7 @@ class Session:
         self.read_only = read_only
         self.user: wire.User | None = None
         self.live = LiveState()
+        self.following = Following()
         self.is_exposed = base.scheme == "http" and base.host not in _LOOPBACK
         self.is_kept = False  # the sign-in outlives this process
         self.remark = ""  # what the operator should know about the kept sign-in

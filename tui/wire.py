@@ -19,7 +19,7 @@ from api.schemas.clusters import (
     SshResult,
 )
 from api.schemas.common import Accepted, Page, Problem
-from api.schemas.events import ClusterNews, JobNews, Snapshot
+from api.schemas.events import ClusterNews, JobEvent, JobNews, Snapshot
 from api.schemas.jobs import Event, EventPage, Job, JobHost, Phase, Retried, SlowestTasks, TimedTask
 from api.schemas.notification_channels import Channel, Delivery, DeliveryQueued
 from api.schemas.overview import Attention, Overview, RunningJob, WorkerUse
@@ -56,6 +56,7 @@ __all__ = [
     "EventPage",
     "HostKey",
     "Job",
+    "JobEvent",
     "JobHost",
     "JobNews",
     "LastJob",

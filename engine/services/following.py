@@ -25,8 +25,10 @@ from engine.store.event_pages import Filters, Slice, Span
 from engine.store.notifications import RECONNECTED, Hub
 
 BATCH = 500
-# A notification can be lost with its connection; so often a reader looks by itself. It is the ping too.
+# A notification can be lost with its connection; so often a reader looks by itself.
 LOOK_SECONDS = 15.0
+# A reader that has heard nothing for so long is told so: from two of these it knows a dead server.
+PING_SECONDS = 8.0
 # So often a reader's token is looked at.
 TOKEN_SECONDS = 5.0
 RETRY_SECONDS = 1.0  # while the database does not answer
@@ -41,11 +43,13 @@ Welcome = Callable[[], Awaitable[object]]
 class Batch:
     """Events of a job, shared by all who are at the same place."""
 
-    __slots__ = ("events", "wire")
+    __slots__ = ("events", "frames", "wire")
 
     def __init__(self, told: list[RunEvent]) -> None:
         self.events = told
-        self.wire: bytes | None = None  # room for whoever renders it, once for all readers
+        # Room for whoever renders it, once for all readers: of one job, and of several.
+        self.wire: bytes | None = None
+        self.frames: list[tuple[int, bytes]] | None = None
 
 
 class Ended(msgspec.Struct, frozen=True):
@@ -91,10 +95,11 @@ class Seat:
 
     async def wait(self, most: float = LOOK_SECONDS) -> Quiet | None:
         """Until there are news, or it is time to look; Quiet when the reader has heard nothing for long."""
+        silent = self._told + PING_SECONDS - time.monotonic()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(LOOK_SECONDS, TOKEN_SECONDS, most)):
+            async with asyncio.timeout(max(0.0, min(LOOK_SECONDS, TOKEN_SECONDS, most, silent))):
                 await self.flag.wait()
-        if time.monotonic() - self._told < LOOK_SECONDS:
+        if time.monotonic() - self._told < PING_SECONDS:
             return None
         self.told()
         return Quiet()

@@ -34,7 +34,7 @@ class Flood:
                 headers = head.lower()
                 size = headers.partition(b"content-length:")[2].split(b"\r\n")[0]
                 await reader.readexactly(int(size or 0))
-                if b"text/event-stream" in headers and "/jobs/" in path:
+                if b"text/event-stream" in headers and "jobs" in path:
                     await self._stream(writer)
                 writer.write(_answer(*self._told(method, path)))
                 await writer.drain()
@@ -79,6 +79,7 @@ class Flood:
         event = {
             **EVENT,
             "sequence": number,
+            "job_id": JOB_ID,
             "kind": "host_changed" if number % 7 == 0 else "host_ok",
             "created_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "phase": "preflight",

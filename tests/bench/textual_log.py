@@ -10,9 +10,9 @@ from textual.app import App, ComposeResult
 from textual.widgets import Footer, Log, Static
 
 from tui.client import Client
+from tui.job_events import EventStream
 from tui.log_lines import log_line
 from tui.log_window import MOST_LINES
-from tui.stream import EventStream
 from tui.widgets.host_grid import HostGrid
 from tui.widgets.row_table import Column
 

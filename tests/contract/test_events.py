@@ -260,7 +260,7 @@ async def test_events_reach_open_streams_as_they_happen_and_the_stream_ends_with
 
 
 async def test_a_quiet_stream_is_pinged(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(following, "PING_SECONDS", 0.05)
     client, run, path = await begun(api)
     async with client.stream("GET", path, headers=STREAM) as response:
         frames = sse(response)

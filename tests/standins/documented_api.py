@@ -27,6 +27,10 @@ def document() -> dict[str, Any]:
 class DocumentedApi(ProvisionerApi):
     """What the hand-written stand-in does not know is made up from the document, always the same."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.tells_news = False  # nor how long its answers take
+
     @override
     def _noun(self, request: httpx.Request, path: str) -> httpx.Response:
         answer = super()._noun(request, path)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import urllib.parse
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import httpx
@@ -54,7 +55,8 @@ class ProvisionerApi:
         self.bodies: list[Any] = []  # of requests that start a job
         self.events: list[dict[str, Any]] = []
         self.requests: list[tuple[str, str]] = []  # method and path with query, in order
-        self.resumed_after: list[str | None] = []  # Last-Event-ID of each stream
+        self.tells_news = True
+        self.resumed_after: list[int] = []  # where each stream of the job's events began
         self.cut_after: int | None = None  # ends the next stream without a word after this sequence
         self.down = False
         self._access = 0
@@ -123,6 +125,8 @@ class ProvisionerApi:
         match [request.method, *path.strip("/").split("/")]:
             case ["POST", "auth", "logout"]:
                 return httpx.Response(204)
+            case ["GET", "events"] if self.tells_news or "jobs" in request.url.params:
+                return self._live(request.url.params)
             case ["GET", "overview"]:
                 return httpx.Response(200, json=self._overview())
             case [_, "clusters", *rest]:
@@ -214,11 +218,6 @@ class ProvisionerApi:
                 return httpx.Response(200, json=self.plans[job_id])
             case ["GET", "plan"]:
                 return problem(404, "The job has no plan.")
-            case ["GET", "events"]:
-                after = request.headers.get("Last-Event-ID")
-                self.resumed_after.append(after)
-                content = self._stream(int(after or 0))
-                return httpx.Response(200, content=content, headers={"Content-Type": "text/event-stream"})
             case ["POST", "cancel"]:
                 self.jobs[job_id]["status"] = "cancelled"
                 return httpx.Response(
@@ -231,20 +230,36 @@ class ProvisionerApi:
                 return httpx.Response(202, json={**body, "hosts": [{"host": "w1", "because": "failed"}]})
         return problem(405, "Method not allowed.")
 
-    async def _stream(self, after: int) -> AsyncIterator[bytes]:
+    def _live(self, query: httpx.QueryParams) -> httpx.Response:
+        if query.get("jobs", JOB_ID) != JOB_ID:
+            return problem(404, "No such job.")
+        after = int(query["after"]) if "jobs" in query else None
+        self.resumed_after += [] if after is None else [after]
+        content = self._stream(after)
+        return httpx.Response(200, content=content, headers={"Content-Type": "text/event-stream"})
+
+    async def _stream(self, after: int | None) -> AsyncIterator[bytes]:
+        """News that tell nothing, and the job's events where it begins somewhere."""
         yield b": hello\n\n"
+        if self.tells_news:
+            yield b'event: snapshot\ndata: {"jobs": [], "clusters": []}\n\n'
+        told = False
         while True:
-            for event in self.events[after:]:
+            for event in self.events[after:] if after is not None else []:
                 after = event["sequence"]
-                yield f"id: {after}\nevent: {event['kind']}\ndata: {json.dumps(event)}\n\n".encode()
+                body = json.dumps({**event, "job_id": JOB_ID})
+                yield f"id: x.{after}\nevent: {event['kind']}\ndata: {body}\n\n".encode()
                 if after == self.cut_after:
                     self.cut_after = None
                     return
-            if self._ended:
-                yield b"event: end\ndata: {}\n\n"
-                return
+            if self._ended and after is not None and not told:
+                told = True
+                yield f'event: end\ndata: {{"job_id": "{JOB_ID}"}}\n\n'.encode()
             async with self._changed:
-                await self._changed.wait_for(lambda seen=after: self._ended or len(self.events) > seen)
+                await self._changed.wait_for(partial(self._has_more, after, told))
+
+    def _has_more(self, after: int | None, told: bool) -> bool:
+        return after is not None and (len(self.events) > after or (self._ended and not told))
 
     def _workers(self, rest: list[str]) -> httpx.Response:
         if not rest:

@@ -9,8 +9,8 @@ from engine.domain.statuses import JobStatus
 from tests.contract import harness
 from tests.contract.test_events import begun
 from tui.client import Client
+from tui.job_events import EventStream, History
 from tui.live import Live
-from tui.stream import EventStream, History
 
 
 async def test_a_job_is_read_from_its_end_and_followed_from_there(server: harness.Api):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -133,16 +134,21 @@ async def test_a_token_that_ends_while_news_stream_in_is_renewed_unseen(
     client, seen, opened = Client(server.url), set[Connection](), 0
 
     @asynccontextmanager
-    async def counted(open_stream: Callable[[], object] = client.everything) -> AsyncIterator[object]:
+    async def counted(jobs: object, open_stream: Any = client.everything) -> AsyncIterator[object]:
         nonlocal opened
         opened += 1
-        async with open_stream() as response:  # type: ignore[attr-defined]
+        async with open_stream(jobs) as response:
             yield response
 
     monkeypatch.setattr(client, "everything", counted)
     await client.sign_in(harness.ADMIN, harness.PASSWORD)
     changed = asyncio.Event()
-    follower = Live(client, lambda _: changed.set(), lambda: seen.add(client.live.connection))
+
+    def look() -> None:
+        seen.add(client.live.connection)
+        changed.set()
+
+    follower = Live(client, lambda _: None, look)
     following_it = asyncio.create_task(follower.run())
     async with asyncio.timeout(60):
         while opened < 3:
@@ -177,6 +183,7 @@ def client_of(pilot: Pilot[None]) -> Client:
 
 
 async def test_a_server_without_news_is_asked_from_time_to_time(api: ProvisionerApi):
+    api.tells_news = False
     async with terminal(api) as pilot:
         await sees(pilot, "● connected")
         assert client_of(pilot).live.connection is Connection.NONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 
 import httpx
@@ -10,7 +10,7 @@ import httpx
 from tui import errors
 from tui.session import Session
 
-_STREAM_TIMEOUT = httpx.Timeout(15.0, connect=5.0, read=45.0)  # the server pings every 15 to 20 s
+_STREAM_TIMEOUT = httpx.Timeout(15.0, connect=5.0, read=20.0)  # the server pings every 8 s
 
 
 class StreamCalls(Session):
@@ -29,12 +29,16 @@ class StreamCalls(Session):
             yield response
 
     @asynccontextmanager
-    async def everything(self, jobs: Sequence[str] = (), last: str = "") -> AsyncGenerator[httpx.Response]:
-        """The open stream of all changes, or of these jobs' events after an opaque id. Raises ApiError."""
+    async def everything(self, jobs: Mapping[str, int] | None = None) -> AsyncGenerator[httpx.Response]:
+        """The open stream of all changes, with the events of these jobs behind these sequences.
+
+        Raises ApiError.
+        """
         headers = {"Accept": "text/event-stream", "Cache-Control": "no-store"}
-        if last:
-            headers["Last-Event-ID"] = last
-        query = {"jobs": ",".join(jobs)} if jobs else {}
+        query = {}
+        if jobs:
+            after = ",".join(map(str, jobs.values()))
+            query = {"jobs": ",".join(jobs), "after": after, "news": "true"}
         request = self._http.build_request(
             "GET", "/api/v1/events", params=query, headers=headers, timeout=_STREAM_TIMEOUT
         )

@@ -12,7 +12,8 @@ from tui import text, wire
 from tui.client import Client
 from tui.command_line import completing, finding, output, resources
 from tui.command_line.access import Access, reaches_server
-from tui.stream import EventStream, StreamState
+from tui.job_events import EventStream
+from tui.stream import StreamState
 
 _FAILURES = "failed,unreachable"
 _FAILED_KINDS = frozenset({"host_failed", "host_unreachable"})

@@ -11,7 +11,7 @@ from tui import text, wire
 from tui.client import Client
 from tui.command_line.exits import Failed
 from tui.command_line.logs import narrate
-from tui.stream import EventStream
+from tui.job_events import EventStream
 
 _DRAIN_SECONDS = 0.2
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from dataclasses import replace
 from typing import ClassVar, override
 
@@ -12,18 +10,15 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from tui import errors, job_words, messages, text
+from tui import job_words, text
 from tui.client import Client
 from tui.log_feed import LogFeed
-from tui.log_lines import SHOWN, LogFilter, LogLine, log_line
-from tui.progress import JobProgress
-from tui.screens.job_actions import JobActions
+from tui.log_lines import SHOWN, LogFilter
+from tui.screens.job_following import JobFollowing
 from tui.screens.job_text import JobEventScreen, JobLogScreen
 from tui.screens.log_screen import LogSource
-from tui.stream import EventStream, StreamState
 from tui.widgets.event_log import EventLog
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.host_grid import HostGrid
@@ -31,12 +26,8 @@ from tui.widgets.line import Line
 from tui.widgets.row_table import Column, Row, RowTable
 from tui.widgets.side_by_side import SideBySide
 
-DRAIN_SECONDS = 0.1
-_DRAIN_MOST = 100  # events between two looks at the clock
-_DRAIN_BUDGET_SECONDS = 0.02  # what one drain may take, so that keys stay answered in a flood
 _NARROW, _WIDE = 100, 240  # columns: below, panes fold into tabs; from there on, three hosts side by side
 _SIDES = ("side-1", "side-2", "side-3")
-_RETRY_SECONDS = 3.0
 
 _PHASE_COLUMNS = (Column("status", "PHASE", 11), Column("name", "", 16), Column("took", "TOOK", 6))
 _HOST_COLUMNS = (
@@ -50,7 +41,7 @@ _HOST_COLUMNS = (
 )
 
 
-class JobScreen(JobActions):
+class JobScreen(JobFollowing):
     """Phases and hosts above, the event log below; a failure comes before all of them."""
 
     REFRESH_SECONDS: ClassVar[float] = 30.0  # events say when something changed; this is for what they miss
@@ -75,15 +66,10 @@ class JobScreen(JobActions):
 
     def __init__(self, client: Client, job_id: str) -> None:
         super().__init__(client, job_id)
-        self._opened = False
-        self._hosts_wanted = True
         self._troubled_first = False
         self._one_log = False  # even where three would fit
         self._failure = ""  # as it is drawn
-        self._stream = EventStream(client, job_id)
-        self._stream_words = job_words.stream(StreamState.CONNECTING)
         self._feeds = [LogFeed(client, job_id, EventLog(id=name)) for name in ("event-log", *_SIDES)]
-        self.progress = JobProgress()
 
     def body(self) -> ComposeResult:
         """Failure, phases beside hosts, the log's own line, the log or three of them."""
@@ -105,93 +91,19 @@ class JobScreen(JobActions):
         main, *sides = self._feeds
         return [*(side for side in sides if side.log.filter), main]
 
+    @override
+    def feed(self) -> LogFeed:
+        """The main one."""
+        return self._feeds[0]
+
     def on_mount(self) -> None:
-        """Starts the one drain for everything that streams in."""
-        self.set_interval(DRAIN_SECONDS, self._drain)
+        """Times go on."""
         self.set_interval(1.0, self._tick)
 
     def on_resize(self, event: events.Resize) -> None:
         """Narrow terminals fold, wide ones show more at once; nothing is lost either way."""
         self.set_class(event.size.width < _NARROW, "narrow")
         self._settle_sides()
-
-    def on_screen_resume(self) -> None:
-        """Takes the stream up again where it was left."""
-        if self._stream.state is not StreamState.ENDED:
-            self._follow()
-
-    def on_screen_suspend(self) -> None:
-        """A hidden screen holds no stream open; a question on top does not hide it."""
-        if not isinstance(self.app.screen, ModalScreen):
-            self.workers.cancel_group(self, "stream")
-
-    # --- loading and following ---
-
-    async def fetch(self) -> None:
-        """The job; its hosts the first time, when asked, and when the stream was away: else events tell."""
-        self.job = await self.client.job(self._job_id)
-        if self._hosts_wanted:
-            self.progress.read_hosts(await self.client.job_hosts(self._job_id))
-            self._hosts_wanted = False
-
-    def action_refresh(self) -> None:
-        """Asks the server now, for the hosts too."""
-        self._hosts_wanted = True
-        super().action_refresh()
-
-    @work(group="stream")
-    async def _follow(self) -> None:
-        if sum(worker.group == "stream" and worker.node is self for worker in self.workers) > 1:
-            return  # already following, under the question that has just closed
-        try:
-            while not self._opened:
-                await self._open()
-            await self._stream.run(
-                lambda state, detail: self.post_message(messages.StreamChanged(state, detail))
-            )
-        except errors.SessionEnded as ended:
-            self.app.post_message(messages.SignInNeeded(str(ended)))
-        except errors.ApiError as refused:
-            self.post_message(messages.LoadFailed(str(refused)))
-        else:
-            self._hosts_wanted = True
-            self.load()
-
-    async def _open(self) -> None:
-        """The end of the log first; what comes before it when somebody scrolls up there."""
-        try:
-            last = await self._feeds[0].open()
-        except (errors.Unreachable, errors.ServerFailed, errors.TooManyRequests) as failed:
-            self.post_message(messages.LoadFailed(str(failed)))
-            await asyncio.sleep(_RETRY_SECONDS)
-            return
-        self._stream = EventStream(self.client, self._job_id, after=last)
-        self._opened = True
-
-    @on(messages.StreamChanged)
-    def _stream_changed(self, message: messages.StreamChanged) -> None:
-        state = StreamState(message.state)
-        self._hosts_wanted |= state is StreamState.RECONNECTING
-        self._stream_words = f"{job_words.stream(state)}  {text.one_line(message.detail)}".rstrip()
-        self._draw_log_line()
-
-    def _drain(self) -> None:
-        until, lines, changed = time.monotonic() + _DRAIN_BUDGET_SECONDS, list[LogLine](), False
-        while taken := self._stream.drain(_DRAIN_MOST):
-            for event in taken:
-                changed |= self.progress.apply(event)
-                if (line := log_line(event)) is not None:
-                    lines.append(line)
-            if time.monotonic() > until:
-                break
-        else:
-            if not lines and not changed:
-                return
-        for source in self.sources():
-            source.log.add(lines)
-        self._draw_progress()
-        if changed:
-            self.load()
 
     # --- drawing ---
 
@@ -200,7 +112,7 @@ class JobScreen(JobActions):
         if self.job is not None:
             self.progress.read(self.job)
             self.crumbs(job_words.crumbs(self.job))
-            self._draw_progress()
+            self.draw_progress()
 
     def _tick(self) -> None:
         """Times go on while a job runs."""
@@ -208,11 +120,13 @@ class JobScreen(JobActions):
             self.crumbs(job_words.crumbs(self.job))
             self._draw_phases()
 
-    def _draw_progress(self) -> None:
+    @override
+    def draw_progress(self) -> None:
+        """Everything that events change."""
         self._draw_failure((self.job and self.job.message) or self.progress.failure)
         self._draw_phases()
         self.draw_hosts()
-        self._draw_log_line()
+        self.draw_log_line()
 
     def _draw_failure(self, failure: str) -> None:
         if failure != self._failure:  # its height follows the text: the whole screen is laid out
@@ -257,9 +171,11 @@ class JobScreen(JobActions):
         )
 
     @on(EventLog.Moved)
-    def _draw_log_line(self) -> None:
+    @override
+    def draw_log_line(self) -> None:
+        """Where the log stands, and its stream."""
         feed = self._feeds[0]
-        parts = [f"events {self._stream.last_sequence}", job_words.place(feed.log), feed.log.filter.words()]
+        parts = [f"events {self.stream.last_sequence}", job_words.place(feed.log), feed.log.filter.words()]
         if self.needle and not feed.log.filter.search:
             parts.append(f'search "{self.needle}"')
         if feed.log.window.at_start:
@@ -268,7 +184,7 @@ class JobScreen(JobActions):
             parts.append("↑ more above")
         if self.job is not None and self.job.hosts.total > len(self.progress.hosts):
             parts.append(f"{len(self.progress.hosts)} of {self.job.hosts.total} hosts")
-        parts.append(self._stream_words)
+        parts.append(self.stream_words)
         self.query_one("#log-line", Line).say(" ── " + " · ".join(filter(None, parts)))
 
     # --- what the log shows ---
@@ -278,7 +194,7 @@ class JobScreen(JobActions):
         self._one_log = True
         self._settle_sides()
         self._feeds[0].log.narrow(wanted)
-        self._draw_log_line()
+        self.draw_log_line()
         self._read_filtered()
 
     @property
