@@ -3,7 +3,7 @@
 A route says who may call it (guards), what it reads (body, path, query) and how it is limited (its path);
 each of these brings refusals of its own. They are written here, once, for every route there is. What a
 handler refuses beyond that it names itself: `opt={"refuses": (409,)}`; further media types of its answer:
-`opt={"also": ("text/csv",)}`.
+`opt={"also": ("text/csv",)}`; and of a file of any shape that it hands out: `opt={"files": ("text/html",)}`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ _ALWAYS = frozenset({400, 414, 431, 503})  # of the layers around every route
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _TEXT = {"schema": {"type": "string"}}
 _OBJECT = {"schema": {"type": "object"}}
+_ANYTHING: dict[str, Any] = {"schema": {}}
 _HEADERS: dict[int, dict[str, str]] = {
     401: {"WWW-Authenticate": "The scheme to authenticate with"},
     429: {"Retry-After": "Seconds until a request is let through again"},
@@ -121,6 +122,7 @@ def _complete(operation: dict[str, Any], path: str, method: str, handler: HTTPRo
         if content := answer.get("content"):
             content |= dict.fromkeys(handler.opt.get("also", ()), _TEXT)
             content |= {media_type: _OBJECT for media_type in content if "yaml" in media_type}
+            content |= dict.fromkeys(handler.opt.get("files", ()), _ANYTHING)
     for status in sorted(refusals(path, method, handler)):
         # What sends the errors of a path also says how it words a status: 422 is 400 in some contracts.
         told = errors.renderer(path)(status, "", "", None)

@@ -11,12 +11,13 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from api import guards, replies
 from api.decoding import Body
 from api.replies import PageNumber, PageSize, Search
+from api.routes.hardening_reports import line
 from api.schemas import hardening as wire
 from api.schemas.common import Accepted, ExceptionBody, Page
 from engine.domain.hardening import Benchmark, Disposition, HardeningException, benchmark_of, number_of
 from engine.domain.permissions import Permission
 from engine.domain.statuses import JobType, OsType
-from engine.services import clusters, hardening, hardening_catalogue
+from engine.services import clusters, hardening, hardening_catalogue, hardening_reports
 from engine.services.hardening_catalogue import Adapted, Filters, Known
 
 _READ = [guards.requires(Permission.CLUSTER_READ), guards.known_query]
@@ -156,6 +157,7 @@ def _changes(data: wire.HardeningChange) -> dict[str, Any]:
 
 async def _whole(found: hardening.ClusterHardening) -> wire.ClusterHardening:
     settings = found.settings
+    latest = await hardening_reports.latest(found.cluster.id)
     return wire.ClusterHardening(
         cluster_id=str(found.cluster.id),
         enable_cis_k8s_benchmark=settings.enable_cis_k8s_benchmark,
@@ -164,7 +166,7 @@ async def _whole(found: hardening.ClusterHardening) -> wire.ClusterHardening:
         exceptions=[ExceptionBody(id=each.id, reason=each.reason) for each in settings.exceptions],
         default_deny_network_policies=settings.default_deny_network_policies,
         adapted=[_adapted(each) for each in found.adapted],
-        latest=None,
+        latest=None if latest is None else line(latest),
     )
 
 

@@ -87,7 +87,9 @@ class ScannerSummary(Reply):
 
 
 class ReportLine(Reply):
-    """A scan in a list. `score` is the lowest of the scanners'."""
+    """A scan in a list. `score` is the lowest of the scanners'. Only the newest reports of a cluster are
+    `kept` with their results and raw reports; of the others there is this summary.
+    """
 
     id: str
     cluster_id: str
@@ -97,6 +99,7 @@ class ReportLine(Reply):
     score: float | None
     counts: Counts
     scanners: list[ScannerSummary]
+    kept: bool = True
 
 
 class ReportHost(Reply):
@@ -110,7 +113,7 @@ class ReportHost(Reply):
     unavailable: str
 
 
-class Report(ReportLine):
+class Report(ReportLine, kw_only=True):
     """A scan with its nodes. `artifacts` are names under `/jobs/{job_id}/artifacts/`: the scanners' raw
     reports.
     """
@@ -121,7 +124,7 @@ class Report(ReportLine):
 
 class Result(Reply):
     """One item on one node. `outcome`: pass, fail, not_applicable, excepted or manual; `reason` is why
-    it is excepted.
+    it is excepted, `by` whose reason that is: the cluster's, the product's or the lab's; empty if it is not.
     """
 
     host: str
@@ -134,10 +137,13 @@ class Result(Reply):
     evidence: str
     remediation: str
     reason: str
+    by: str = ""
 
 
 class DiffLine(Reply):
-    """One result that is not what it was; an outcome is None where there was no such result."""
+    """One result that is not what it was; an outcome is None where there was no such result. `kind`: broken
+    (fails, and did not), fixed, appeared, gone or other.
+    """
 
     host: str
     scanner: str
@@ -146,6 +152,7 @@ class DiffLine(Reply):
     title: str
     before: str | None
     after: str | None
+    kind: str = ""
 
 
 class Diff(Reply):

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.domain.specs import ClusterSpec, NodeSpec
 from engine.domain.statuses import ClusterStatus
-from engine.store import nodes, records, rows, ssh_credentials
+from engine.store import hardening_reports, nodes, records, rows, ssh_credentials
 
 
 async def add(cluster: records.Cluster) -> None:
@@ -56,7 +56,8 @@ async def update(cluster_id: uuid.UUID, **values: Any) -> None:
 
 
 async def mark_deleted(cluster_id: uuid.UUID) -> None:
-    """Soft-delete: its name is free again, and its kubeconfig is gone."""
+    """Soft-delete: its name is free again, its kubeconfig is gone, and what was found out about its nodes."""
+    await hardening_reports.forget(cluster_id)
     await update(
         cluster_id,
         status=ClusterStatus.DELETED,

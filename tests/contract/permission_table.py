@@ -94,6 +94,13 @@ TABLE: dict[tuple[str, str], Rule] = {
     ("GET", "/api/v1/jobs/{job_id}/hosts"): _VIEW,
     ("GET", "/api/v1/jobs/{job_id}/tasks"): _VIEW,
     ("GET", "/api/v1/jobs/{job_id}/plan"): _VIEW,
+    ("GET", "/api/v1/jobs/{job_id}/artifacts"): _VIEW,
+    ("GET", "/api/v1/jobs/{job_id}/artifacts/{name}"): _VIEW,
+    ("GET", "/api/v1/clusters/{cluster_id}/hardening/reports"): _VIEW,
+    ("GET", "/api/v1/hardening/reports/{report_id}"): _VIEW,
+    ("GET", "/api/v1/hardening/reports/{report_id}/results"): _VIEW,
+    ("GET", "/api/v1/hardening/reports/{report_id}/diff"): _VIEW,
+    ("GET", "/api/v1/hardening/reports/{report_id}/export"): _VIEW,
     ("POST", "/api/v1/jobs/{job_id}/cancel"): _DO,
     ("POST", "/api/v1/jobs/{job_id}/retry"): _DO,
     ("GET", "/api/v1/events"): Rule(Least.VIEWER),  # a stream; what it leaves out has a test of its own

@@ -9,8 +9,11 @@ from typing import Any
 
 import httpx
 
+from engine.domain import hardening_report
 from engine.domain.plans import Document, HostPlan
 from engine.domain.statuses import JobStatus, Role
+from engine.services import hardening_reports
+from tests.contract.hardening import GROUNDS, RAW, scanned, scans
 from tests.contract.harness import Api, Run, cluster_body
 from tests.contract.permission_table import HOOK, NAMED, RANKS, TABLE, Least, Rule, Whose
 
@@ -129,7 +132,9 @@ async def _things(api: Api, insider: httpx.AsyncClient) -> dict[str, str]:
     run = Run(cluster["job"]["id"], api.cipher)
     await run.claim()
     await run.finish(JobStatus.SUCCESS, kubeconfig="apiVersion: v1\n")
-    ids = {"cluster_id": cluster["cluster"]["id"], "job_id": await _planned(api, insider, cluster)}
+    ids = {"cluster_id": cluster["cluster"]["id"]}
+    await scanned(api, insider, cluster=ids["cluster_id"])  # for the next to be compared with
+    ids |= await _planned(api, insider, cluster)
     schedule = await made("/api/v1/schedules", NAMED | {"cluster_id": ids["cluster_id"]})
     channel = await made("/api/v1/notification-channels", HOOK)
     delivery = await made(f"/api/v1/notification-channels/{channel['id']}/test", None)
@@ -143,15 +148,17 @@ async def _things(api: Api, insider: httpx.AsyncClient) -> dict[str, str]:
     }
 
 
-async def _planned(api: Api, insider: httpx.AsyncClient, cluster: dict[str, Any]) -> str:
-    """A job with a plan: the one thing that all routes of jobs can show."""
+async def _planned(api: Api, insider: httpx.AsyncClient, cluster: dict[str, Any]) -> dict[str, str]:
+    """A job with a plan, a report and an artifact: all that routes of jobs can show."""
     place = f"/api/v1/clusters/{cluster['cluster']['id']}"
     job = (await insider.post(f"{place}/plan")).json()["job_id"]
     run = Run(job, api.cipher)
     await run.claim()
     found = Document(spec_hash="0" * 64, hosts={"control-01": HostPlan()})
+    judgement = hardening_report.judge(scans(), GROUNDS)
+    report = await hardening_reports.record(run.job_id, run.attempt, judgement, [RAW])
     await run.finish(JobStatus.SUCCESS, plan=found)
-    return job
+    return {"job_id": job, "report_id": str(report), "name": RAW.name}
 
 
 async def _seen(client: httpx.AsyncClient, ids: dict[str, str]) -> dict[str, str]:

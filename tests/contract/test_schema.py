@@ -15,10 +15,13 @@ from typing import Any
 
 import pytest
 
+from engine.domain import hardening_report
 from engine.domain.events import EventKind
 from engine.domain.statuses import JobStatus, Role
+from engine.services import hardening_reports
 from engine.services.directory import NewUser
 from engine.services.identity import Caller
+from tests.contract.hardening import GROUNDS, RAW, scanned, scans
 from tests.contract.harness import ADMIN, PASSWORD, Api, Run, cluster_body, serving, settings
 from tests.standins.receivers import MailServer
 
@@ -112,6 +115,8 @@ async def _things(api: Api) -> dict[str, str]:
     run = Run(job_id, api.cipher)
     await run.claim()
     await run.tell(run.event(EventKind.HOST_OK, host="control-01", task="Look"))
+    judgement = hardening_report.judge(scans(), GROUNDS)
+    await hardening_reports.record(run.job_id, run.attempt, judgement, [RAW])
     await run.finish(JobStatus.SUCCESS, kubeconfig="apiVersion: v1\n")
     schedule = await made(
         "/api/v1/schedules",
@@ -122,6 +127,7 @@ async def _things(api: Api) -> dict[str, str]:
         {"name": "ops", "kind": "webhook", "url": "https://hooks.example.com/in"},
     )
     tried = await made(f"/api/v1/notification-channels/{channel['id']}/test", {})
+    report_id, _ = await scanned(api, admin)
     user = await made("/api/v1/users", {"email": "una@example.local", "password": PASSWORD})
     return {
         "cluster_id": cluster["cluster"]["id"],
@@ -130,4 +136,6 @@ async def _things(api: Api) -> dict[str, str]:
         "channel_id": channel["id"],
         "delivery_id": tried["delivery_id"],
         "user_id": user["id"],
+        "report_id": report_id,
+        "name": RAW.name,
     }

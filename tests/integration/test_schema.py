@@ -11,7 +11,15 @@ import psycopg
 import pytest
 from piccolo.columns import ForeignKey
 
-from engine.store import audit_entries, database, migration, records, tables, template_records
+from engine.store import (
+    audit_entries,
+    database,
+    hardening_records,
+    migration,
+    records,
+    tables,
+    template_records,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,7 +50,8 @@ def _declared(column) -> tuple[str, bool]:
 async def test_records_have_the_columns_of_the_tables():
     """What is read from a table fits the record it is given as."""
     for table in tables.ALL:
-        record = getattr(records, table.__name__, None) or getattr(template_records, table.__name__, None)
+        places = (records, template_records, hardening_records)
+        record = next((found for place in places if (found := getattr(place, table.__name__, None))), None)
         if record is not None:
             assert set(record.__struct_fields__) == {column._meta.name for column in table._meta.columns}
 

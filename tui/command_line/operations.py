@@ -60,4 +60,11 @@ LEFT_OUT: Mapping[str, str] = {
     "POST /api/v1/clusters/{cluster_id}/harden": "hardening, by the API alone so far",
     "POST /api/v1/clusters/{cluster_id}/scan": "hardening, by the API alone so far",
     "POST /api/v1/clusters/{cluster_id}/rotate-encryption-key": "hardening, by the API alone so far",
+    "GET /api/v1/clusters/{cluster_id}/hardening/reports": "hardening, by the API alone so far",
+    "GET /api/v1/hardening/reports/{report_id}": "hardening, by the API alone so far",
+    "GET /api/v1/hardening/reports/{report_id}/results": "hardening, by the API alone so far",
+    "GET /api/v1/hardening/reports/{report_id}/diff": "hardening, by the API alone so far",
+    "GET /api/v1/hardening/reports/{report_id}/export": "hardening, by the API alone so far",
+    "GET /api/v1/jobs/{job_id}/artifacts": "hardening, by the API alone so far",
+    "GET /api/v1/jobs/{job_id}/artifacts/{name}": "hardening, by the API alone so far",
 }

@@ -1,4 +1,6 @@
-"""Tables, one file per noun. Events are partitioned, which Piccolo cannot say: see the migrations."""
+"""Tables, one file per noun. Events are partitioned, and results of hardening have keys of two columns,
+which Piccolo cannot say: see the migrations.
+"""
 
 from piccolo.table import Table
 
@@ -7,8 +9,10 @@ from engine.store.tables.audit_entry import AuditEntry
 from engine.store.tables.audit_link import AuditLink
 from engine.store.tables.cluster import Cluster
 from engine.store.tables.denied_session import DeniedSession
+from engine.store.tables.hardening_report import HardeningReport
 from engine.store.tables.idempotency_record import IdempotencyRecord
 from engine.store.tables.job import Job
+from engine.store.tables.job_artifact import JobArtifact
 from engine.store.tables.job_host import JobHost
 from engine.store.tables.node import Node
 from engine.store.tables.notification_channel import NotificationChannel
@@ -41,6 +45,8 @@ ALL: tuple[type[Table], ...] = (
     Phase,
     Plan,
     JobHost,
+    JobArtifact,
+    HardeningReport,
     SlowTask,
     AuditEntry,
     AuditLink,
@@ -66,8 +72,10 @@ __all__ = [
     "AuditLink",
     "Cluster",
     "DeniedSession",
+    "HardeningReport",
     "IdempotencyRecord",
     "Job",
+    "JobArtifact",
     "JobHost",
     "Node",
     "NotificationChannel",
