@@ -29,6 +29,11 @@ options:
     type: list
     elements: str
     default: []
+  wanted:
+    description: >-
+      When off, what Keelyard wrote at the files' paths goes: the original comes back where there was one. Others' files stay.
+    type: bool
+    default: true
   record:
     description: Whether to record the files as Keelyard's; off for files on the controller.
     type: bool
@@ -97,6 +102,20 @@ def remove(path, owned, check):
     return {"before_header": path, "after_header": path, "before": "present\n", "after": "absent\n"}
 
 
+def undo(path, owned, check):
+    """Takes a file of Keelyard's back, leaving what was there before it; returns a diff or None."""
+    if path not in owned or not os.path.lexists(path):
+        return None
+    original = owned.entries[path].get("original", "")
+    before, _ = current(original) if original else (None, None)
+    if before is None:
+        return remove(path, owned, check)
+    if not check:
+        write_text(path, before, stat.S_IMODE(os.stat(original).st_mode))
+        owned.drop(path)
+    return {"before_header": path, "after_header": path, "before": "Keelyard's\n", "after": "the original\n"}
+
+
 def work(module):
     """Compares and writes."""
     owned = Owned() if module.params["record"] else None
@@ -105,7 +124,10 @@ def work(module):
         if not module.check_mode:
             os.makedirs(path, mode=0o755)
     diffs = [{"before_header": path, "after_header": path, "before": "", "after": "directory\n"} for path in missing]
-    diffs += [bring(item, owned, module.check_mode) for item in module.params["files"]]
+    if module.params["wanted"]:
+        diffs += [bring(item, owned, module.check_mode) for item in module.params["files"]]
+    else:
+        diffs += [undo(item["path"], Owned() if owned is None else owned, module.check_mode) for item in module.params["files"]]
     diffs += [remove(path, owned, module.check_mode) for path in module.params["absent"]]
     diffs = [diff for diff in diffs if diff]
     if owned is not None and not module.check_mode:
@@ -123,6 +145,7 @@ def main():
             "directories": {"type": "list", "elements": "str", "default": []},
             "adopt": {"type": "list", "elements": "str", "default": []},
             "absent": {"type": "list", "elements": "str", "default": []},
+            "wanted": {"type": "bool", "default": True},
             "record": {"type": "bool", "default": True},
         },
         supports_check_mode=True,

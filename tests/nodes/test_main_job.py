@@ -25,7 +25,10 @@ pytestmark = pytest.mark.nodes
 
 NAME = f"job{os.getpid() % 10000}"
 BUNDLE = build.default_path()
-PHASES = ["preflight", "prepare", "containerd", "packages", "init", "join", "cni", "kubeconfig", "verify"]
+PHASES = [
+    "preflight", "prepare", "harden-nodes", "containerd", "packages", "init", "join", "cni", "kubeconfig",
+    "verify",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

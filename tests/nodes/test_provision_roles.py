@@ -16,7 +16,10 @@ from tests.nodes.roles_support import Yard, kill_before
 pytestmark = pytest.mark.nodes
 
 NAME = f"roles{os.getpid() % 10000}"
-PHASES = ["preflight", "prepare", "containerd", "packages", "init", "join", "cni", "kubeconfig", "verify"]
+PHASES = [
+    "preflight", "prepare", "harden-nodes", "containerd", "packages", "init", "join", "cni", "kubeconfig",
+    "verify",
+]  # fmt: skip
 KERNEL = "Bring kernel modules, sysctls and swap to what Kubernetes needs"
 CONTAINERD = "Run containerd with this configuration"
 KUBELET = "Run kubelet with this configuration"

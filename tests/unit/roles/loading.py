@@ -10,6 +10,7 @@ from typing import Any
 
 import jinja2
 from ansible.plugins.filter import core, mathstuff
+from ansible.plugins.test import core as core_tests
 
 ROOT = Path(__file__).parents[3]
 PLAYBOOKS, ROLES = ROOT / "playbooks", ROOT / "roles"
@@ -52,4 +53,5 @@ def render(role: str, template: str, **variables: Any) -> str:
         autoescape=False,
     )
     environment.filters |= core.FilterModule().filters() | mathstuff.FilterModule().filters()
+    environment.tests |= core_tests.TestModule().tests()
     return environment.get_template(template).render(**variables)
