@@ -1,0 +1,233 @@
+#!/usr/bin/python3
+"""Changes a control plane's static pods on its own node, and puts everything back when the API does not return.
+
+Started by systemd, so that it goes on when whoever asked for the change is gone, and again at boot when the node went down
+meanwhile. It reads plan.json, which names staged files and the places they go to, and leaves status.json.
+Written for Python 3.9 and the standard library alone.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+
+HOME = "/var/lib/keelyard/static-pods"
+PORTS = {"kube-controller-manager": 10257, "kube-scheduler": 10259}
+ENDS_MOST = 4  # a component that started and ended so often is not going to stay
+CALM_SECONDS = 4  # how long everything must be well in a row
+
+
+def read(path, default=None):
+    """The JSON in a file, or the default."""
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return json.load(stream)
+    except (OSError, ValueError):
+        return default
+
+
+def write(path, value):
+    """Replaces a JSON file in one step."""
+    with open(path + ".new", "w", encoding="utf-8") as stream:
+        os.fchmod(stream.fileno(), 0o600)
+        json.dump(value, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    os.replace(path + ".new", path)
+
+
+def put(source, target, mode):
+    """Copies a file into its place in one step. Written beside the directory, where the kubelet does not look for pods."""
+    directory = os.path.dirname(target)
+    os.makedirs(directory, mode=0o700, exist_ok=True)
+    temporary = "%s.%s.keelyard" % (directory, os.path.basename(target))
+    with open(source, "rb") as given, open(temporary, "wb") as made:
+        os.fchmod(made.fileno(), mode)
+        made.write(given.read())
+        made.flush()
+        os.fsync(made.fileno())
+    os.replace(temporary, target)
+
+
+def backup(plan, home):
+    """Keeps what is in the places of the plan."""
+    before = os.path.join(home, "before")
+    shutil.rmtree(before, ignore_errors=True)
+    os.makedirs(before, mode=0o700)
+    kept = []
+    for number, entry in enumerate(plan["files"]):
+        copy = os.path.join(before, str(number)) if os.path.exists(entry["path"]) else ""
+        if copy:
+            shutil.copy2(entry["path"], copy)
+        kept.append({"path": entry["path"], "copy": copy})
+    write(os.path.join(home, "before.json"), kept)
+
+
+def restore(home):
+    """Puts everything back as it was."""
+    for entry in read(os.path.join(home, "before.json"), []):
+        if entry["copy"]:
+            put(entry["copy"], entry["path"], os.stat(entry["copy"]).st_mode & 0o7777)
+        elif os.path.exists(entry["path"]):
+            os.unlink(entry["path"])
+
+
+def processes(component):
+    """Id and start (seconds since boot) of a component's processes."""
+    found = {}
+    for path in glob.glob("/proc/[0-9]*/cmdline"):
+        directory = os.path.dirname(path)
+        try:
+            with open(path, "rb") as stream:
+                name = os.path.basename(stream.read().split(b"\0")[0]).decode("ascii", "replace")
+            if name != component:
+                continue
+            with open(directory + "/stat", encoding="ascii", errors="replace") as stream:
+                ticks = int(stream.read().rpartition(")")[2].split()[19])
+        except (OSError, ValueError, IndexError):
+            continue
+        found[int(os.path.basename(directory))] = ticks / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def boot_clock():
+    """Seconds since boot, by which the kernel dates processes."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def answers(url):
+    """Whether a health endpoint says that all is well. The question is local; nothing is sent that a liar could use."""
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+    try:
+        with opener.open(url, timeout=5) as answer:
+            return answer.status == 200
+    except (OSError, urllib.error.URLError, ValueError):
+        return False
+
+
+def unwell(plan):
+    """The components that do not say they are well."""
+    sick = [] if answers("https://%s:6443/readyz" % plan["address"]) else ["kube-apiserver"]
+    return sick + [name for name, port in PORTS.items() if not answers("https://127.0.0.1:%d/healthz" % port)]
+
+
+class Starts:
+    """What of the changed components started since the change."""
+
+    def __init__(self, components, since):
+        self.since = since
+        self.seen = {name: set() for name in components}
+
+    def waiting(self):
+        """The components without a process of their new kind; raises RuntimeError for one that keeps ending."""
+        missing = []
+        for name, seen in self.seen.items():
+            new = {pid for pid, started in processes(name).items() if started >= self.since}
+            seen |= new
+            if not new:
+                missing.append(name)
+                if len(seen) >= ENDS_MOST:
+                    raise RuntimeError("%s started %d times and ended each time: %s" % (name, len(seen), last_words(name)))
+        return missing
+
+
+def last_words(component):
+    """The last complaint in a component's log."""
+    logs = glob.glob("/var/log/pods/kube-system_%s-*/%s/*.log" % (component, component))
+    lines = []
+    for path in sorted(logs, key=os.path.getmtime)[-2:]:
+        with open(path, encoding="utf-8", errors="replace") as stream:
+            lines += [line.split(" ", 3)[-1].strip()[:300] for line in stream.readlines()[-400:]]
+    complaints = [line for line in lines if re.search(r"^[EF]\d{4} |[Ee]rror", line)]
+    return (complaints or lines or ["it left no log"])[-1]
+
+
+def await_health(plan, components, since):
+    """Waits until every changed component runs anew and all are well; why not, in words, when they do not come."""
+    starts, deadline, well_since = Starts(components, since), time.monotonic() + plan["seconds"], None
+    trouble = []
+    while time.monotonic() < deadline:
+        try:
+            trouble = starts.waiting()
+        except RuntimeError as reason:
+            return str(reason)
+        trouble = trouble or unwell(plan)
+        if trouble:
+            well_since = None
+        else:
+            well_since = well_since or time.monotonic()
+            if time.monotonic() - well_since >= CALM_SECONDS:
+                return ""
+        time.sleep(1)
+    names = ", ".join(trouble) or "the API server"
+    return "%s did not come back within %d s: %s" % (names, plan["seconds"], last_words((trouble or ["kube-apiserver"])[0]))
+
+
+def end(components, since):
+    """Ends older processes whose manifests stay the same, so that the kubelet starts them with their new files."""
+    for component in components:
+        for pid in (pid for pid, started in processes(component).items() if started < since):
+            try:
+                os.kill(pid, signal.SIGTERM)
+            except ProcessLookupError:
+                continue
+
+
+def manifests_first_last(files):
+    """What the manifests name comes before the manifests."""
+    return sorted(files, key=lambda entry: "/manifests/" in entry["path"])
+
+
+def begun(plan, path, home):
+    """When the change began, in seconds since boot; a change that was begun before this boot counts from its start."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+        boot = stream.read().strip()
+    status = read(path) or {}
+    if status.get("state") == "applying":
+        return status["since"] if status["boot"] == boot else 0.0
+    backup(plan, home)
+    since = boot_clock()
+    write(path, {"state": "applying", "since": since, "boot": boot})
+    return since
+
+
+def work(home=HOME):
+    """Carries the plan out, or takes it up again after a reboot; returns the status."""
+    plan, path = read(os.path.join(home, "plan.json")), os.path.join(home, "status.json")
+    if not plan:
+        return None
+    changed = sorted(set(plan["components"]) | set(plan["restart"]))
+    since = begun(plan, path, home)
+    for entry in manifests_first_last(plan["files"]):
+        put(os.path.join(home, entry["staged"]), entry["path"], int(entry["mode"], 8))
+    end(set(plan["restart"]) - set(plan["components"]), since)
+    reason = await_health(plan, changed, since)
+    status = {"state": "done", "reason": ""}
+    if reason:
+        since = boot_clock()
+        restore(home)
+        end(set(plan["restart"]) - set(plan["components"]), since)
+        again = await_health(plan, changed, since)
+        status = {"state": "stuck" if again else "rolled-back", "reason": reason, "again": again}
+    write(path, status)
+    os.unlink(os.path.join(home, "plan.json"))
+    for directory in ("before", "staged"):
+        shutil.rmtree(os.path.join(home, directory), ignore_errors=True)
+    return status
+
+
+if __name__ == "__main__":
+    work(*sys.argv[1:2])
