@@ -37,9 +37,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One item of the catalogue: `roles/*_hardening/catalogue/*.yml` hold them by id.
 
     `numbers` are those of the other systems' benchmarks by `OsType`; a system that is left out has no
-    such item. `reason` is written for everything but `applied`. `lab` says why a lab node cannot show
-    the item, if so. `rules` are SCAP Security Guide rules beyond those that name the item's number
-    themselves.
+    such item; where the number is empty the benchmark has none, and Keelyard applies it all the same.
+    `reason` is written for everything but `applied`. `lab` says why a lab node cannot show the item, if
+    so. `rules` are SCAP Security Guide rules beyond those that name the item's number themselves.
     """
 
     title: str

@@ -22,7 +22,9 @@ from engine.domain.hardening_rules import LEVELS
 from engine.domain.statuses import OsType
 
 _ID = re.compile(r"(linux|kubernetes)-[1-9]\d?(\.[1-9]\d?){1,4}|lynis-[A-Z]{2,5}-\d{4}")
-_NUMBER = re.compile(r"[1-9]\d?(\.[1-9]\d?){1,4}")
+_NUMBER = re.compile(
+    r"([1-9]\d?(\.[1-9]\d?){1,4})?"
+)  # empty: not in that benchmark, and applied all the same
 _RULE = re.compile(r"[a-z][a-z0-9_]+")
 _NUMBERED = frozenset(OsType) - {OsType.DEBIAN12}  # its number is the id
 
