@@ -37,6 +37,7 @@ from engine.store import (
     clusters,
     database,
     events,
+    hardening_reports,
     job_hosts,
     jobs,
     nodes,
@@ -323,6 +324,7 @@ async def _keep_observations(job: records.Job, result: RunResult, cipher: Cipher
         refused=result.reason in plans.REFUSALS,
         drift=plans.drift_message(result.plan) if result.plan is not None else None,
         hardening=cluster.spec.hardening,
+        failing=await hardening_reports.failing(job.id),
         certificates={name: each.certificates for name, each in result.reports.items() if each.certificates},
     )
     removed = job.type is JobType.DEPROVISION and result.status is JobStatus.SUCCESS

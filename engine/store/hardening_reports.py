@@ -130,6 +130,18 @@ async def id_of_job(job_id: uuid.UUID) -> uuid.UUID | None:
     return None if row is None else row["id"]
 
 
+async def failing(job_id: uuid.UUID) -> dict[str, int] | None:
+    """How many results a job's scanners failed without a reason, by scanner; None when none has scored any.
+
+    Lynis does not count: what it suggests beyond the benchmarks has no end.
+    """
+    report_id = await id_of_job(job_id)
+    report = None if report_id is None else await get(report_id)
+    scored = [summary for summary in report.scanners if summary.score is not None] if report else []
+    failed = {each.scanner.value: each.counts.failed for each in scored if each.scanner is not Scanner.LYNIS}
+    return failed or None
+
+
 async def page(cluster_id: uuid.UUID, *, offset: int, limit: int) -> tuple[list[ReportLine], int]:
     """A cluster's reports, newest first, and how many in all."""
     chosen = "FROM hardening_report WHERE cluster_id = $1"

@@ -10,8 +10,11 @@ import httpx
 import pytest
 
 from engine import content
+from engine.domain import hardening_report
+from engine.domain.hardening import Outcome
 from engine.domain.statuses import JobStatus, PhaseStatus, Role
-from engine.services import clusters
+from engine.services import clusters, hardening_reports
+from tests.contract.hardening import GROUNDS, scans
 from tests.contract.harness import Api, Run, cluster_body
 
 HARDENING = "/api/v1/clusters/yard-1/hardening"
@@ -299,6 +302,26 @@ async def test_conditions_follow_settings_and_jobs(api: Api) -> None:
     assert await condition(admin) == ("False", "NotWanted")
     overview = (await admin.get("/api/v1/overview")).json()
     assert "NodesHardened" not in str(overview)
+
+
+async def test_what_scanners_found_is_the_last_word(api: Api) -> None:
+    admin = await api.admin()
+    await made(admin, **LINUX)
+    await played(admin, api, "provision")
+    for found, expected in (
+        (None, ("True", "Applied")),
+        (scans(banner=Outcome.FAIL), ("False", "ItemsFail")),
+        (scans(banner=Outcome.PASS, forwarding=Outcome.FAIL), ("True", "Scanned")),
+    ):
+        started = (await admin.post("/api/v1/clusters/yard-1/scan")).json()
+        run = Run(started["job_id"], api.cipher)
+        await run.claim()
+        if found is not None:
+            judgement = hardening_report.judge(found, GROUNDS)
+            await hardening_reports.record(run.job_id, run.attempt, judgement, ())
+        await run.finish(JobStatus.SUCCESS)
+        assert await condition(admin) == expected
+    assert (await admin.get(HARDENING)).json()["latest"]["job_id"] == started["job_id"]
 
 
 async def test_a_retry_with_other_settings_begins_at_the_beginning(api: Api) -> None:
