@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import copy
+import ipaddress
+import json
+
+import yaml
 
 
 def _wanted(entry, on):
@@ -71,9 +75,38 @@ def with_settings(configuration, settings, on):
     return result
 
 
+def as_yaml(wanted, before):
+    """A configuration as text: that of before, when it says the same."""
+    if yaml.safe_load(before) == wanted:
+        return before.rstrip("\n") + "\n"
+    return yaml.safe_dump(json.loads(json.dumps(wanted)), default_flow_style=False, width=1000)
+
+
 def asked_for(entries, on):
     """The entries of which an item is on, without the items."""
     return [_named(entry) for entry in entries if _wanted(entry, on)]
+
+
+def _is_address(text):
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def serving_addresses(hosts, hostvars, name):
+    """Host → the addresses its kubelet may ask a serving certificate for: discovered, written down, and where it is reached."""
+    found = {}
+    for host in (host for host in hosts if host in hostvars):
+        told = hostvars[host]
+        candidates = [
+            (told.get(name) or {}).get("address"),
+            told.get("keelyard_internal_address"),
+            told.get("ansible_host", host),
+        ]
+        found[host] = sorted({str(one) for one in candidates if one and _is_address(str(one))})
+    return found
 
 
 class FilterModule:
@@ -81,4 +114,10 @@ class FilterModule:
 
     def filters(self):
         """Filter name → function."""
-        return {"with_flags": with_flags, "with_settings": with_settings, "asked_for": asked_for}
+        return {
+            "with_flags": with_flags,
+            "with_settings": with_settings,
+            "as_yaml": as_yaml,
+            "asked_for": asked_for,
+            "serving_addresses": serving_addresses,
+        }

@@ -23,11 +23,10 @@ options:
     default: keelyard
 """
 
-import hashlib
+import base64
 import json
 import os
 import re
-import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import PATH, tail
@@ -44,11 +43,10 @@ def kubeadm(module, *arguments):
     return out
 
 
-def ca_hash():
-    """The discovery hash of the cluster's certificate authority: SHA-256 of its public key in DER form."""
-    pem = subprocess.run(["openssl", "x509", "-pubkey", "-noout", "-in", CA], capture_output=True, check=True).stdout
-    der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "der"], input=pem, capture_output=True, check=True)
-    return "sha256:" + hashlib.sha256(der.stdout).hexdigest()
+def authority():
+    """The certificate of the cluster's authority, as kubeconfigs hold it."""
+    with open(CA, "rb") as stream:
+        return base64.b64encode(stream.read()).decode("ascii")
 
 
 def ours(module):
@@ -76,9 +74,9 @@ def main():
     )
     if module.params["state"] == "present":
         if module.check_mode:
-            module.exit_json(changed=True, token="", ca_hash="")
+            module.exit_json(changed=True, token="", ca="")
         create = ["create", "--ttl", module.params["ttl"], "--description", module.params["description"]]
-        module.exit_json(changed=True, token=kubeadm(module, *create).strip(), ca_hash=ca_hash())
+        module.exit_json(changed=True, token=kubeadm(module, *create).strip(), ca=authority())
     if module.check_mode and not os.path.exists(ADMIN[1]):
         module.exit_json(changed=True, declared="deletes the bootstrap tokens that Keelyard made, once there is an apiserver")
     identifiers = ours(module)

@@ -32,6 +32,11 @@ options:
     description: Remove the configuration afterwards, whatever happens; it carries a token when joining.
     type: bool
     default: false
+  also_remove:
+    description: Further files to remove with it, such as a kubeconfig it names.
+    type: list
+    elements: str
+    default: []
 """
 
 import fcntl
@@ -101,6 +106,7 @@ def main():
             "content": {"type": "str", "default": ""},
             "skip_phases": {"type": "list", "elements": "str", "default": []},
             "remove_config": {"type": "bool", "default": False},
+            "also_remove": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -130,8 +136,9 @@ def main():
         module.exit_json(changed=True, output=output)
     finally:
         lock.close()
-        if module.params["remove_config"] and os.path.exists(config):
-            os.unlink(config)
+        if module.params["remove_config"]:
+            for path in filter(os.path.exists, [config, *module.params["also_remove"]]):
+                os.unlink(path)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ description: Writes what differs, atomically, keeps the original of a file someo
 options:
   files:
     description: >-
-      The files, each with path, content and mode (default 0644). A file with C(secret) has its content left out of diffs.
+      The files, each with path, content and mode (default 0644). A file with C(secret) has its content left out of diffs. One with
+      C(keep_tighter) may have a tighter mode on the node, which hardening gave it, and keeps that.
     type: list
     elements: dict
     default: []
@@ -75,6 +76,8 @@ def bring(item, owned, check):
     """Writes one file when it differs; returns a diff or None."""
     path, content, mode = wanted(item)
     before, before_mode = current(path)
+    if item.get("keep_tighter") and before_mode is not None:
+        mode &= before_mode
     diff = None
     if before != content:
         diff = difference(item, before, content)

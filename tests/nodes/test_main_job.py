@@ -26,8 +26,8 @@ pytestmark = pytest.mark.nodes
 NAME = f"job{os.getpid() % 10000}"
 BUNDLE = build.default_path()
 PHASES = [
-    "preflight", "prepare", "harden-nodes", "containerd", "packages", "init", "join", "cni", "kubeconfig",
-    "verify",
+    "preflight", "prepare", "harden-nodes", "containerd", "packages", "harden-control-plane", "init", "join",
+    "cni", "kubeconfig", "harden-cluster", "verify",
 ]  # fmt: skip
 
 

@@ -17,8 +17,8 @@ pytestmark = pytest.mark.nodes
 
 NAME = f"roles{os.getpid() % 10000}"
 PHASES = [
-    "preflight", "prepare", "harden-nodes", "containerd", "packages", "init", "join", "cni", "kubeconfig",
-    "verify",
+    "preflight", "prepare", "harden-nodes", "containerd", "packages", "harden-control-plane", "init", "join",
+    "cni", "kubeconfig", "harden-cluster", "verify",
 ]  # fmt: skip
 KERNEL = "Bring kernel modules, sysctls and swap to what Kubernetes needs"
 CONTAINERD = "Run containerd with this configuration"

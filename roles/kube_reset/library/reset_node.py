@@ -24,8 +24,11 @@ import shutil
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import HOME, IDENTITY, ORIGINALS, PATH, Owned, read_json, tail, write_text
 
-UNITS = ["kubelet.service", "keelyard-routes.service", "containerd.service"]
-STATE = ["/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/run/flannel", "/var/lib/kubeadm"]
+UNITS = [
+    "keelyard-kubelet-approver.service", "keelyard-static-pods.service", "kubelet.service", "keelyard-routes.service",
+    "containerd.service",
+]  # fmt: skip
+STATE = ["/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/run/flannel", "/var/lib/kubeadm", "/var/lib/keelyard-approver"]
 RUNTIME_STATE = ["/var/lib/containerd", "/run/containerd"]
 LINKS = ["cni0", "flannel.1"]
 CHAINS = re.compile(r"^(KUBE-|CNI-|FLANNEL-)")

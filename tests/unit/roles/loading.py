@@ -30,7 +30,9 @@ def load(path: Path, name: str | None = None) -> ModuleType:
 
 
 def shared(name: str) -> ModuleType:
-    """What the modules share on a node."""
+    """What the modules share on a node; the others of them build on `keelyard`."""
+    if name != "keelyard":
+        shared("keelyard")
     return load(PLAYBOOKS / "module_utils" / f"{name}.py", f"ansible.module_utils.{name}")
 
 
@@ -39,6 +41,7 @@ def module(name: str, role: str = "") -> ModuleType:
     shared("keelyard")
     shared("keelyard_net")
     shared("keelyard_certificates")
+    shared("keelyard_static_pods")
     home = ROLES / role if role else PLAYBOOKS
     return load(home / "library" / f"{name}.py")
 

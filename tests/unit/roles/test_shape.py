@@ -23,7 +23,9 @@ def count(tasks: list[dict[str, Any]]) -> int:
     return sum(1 + sum(count(task.get(part, [])) for part in ("block", "rescue", "always")) for task in tasks)
 
 
-@pytest.mark.parametrize("playbook", ["provision.yml", "deprovision.yml", "harden.yml"])
+@pytest.mark.parametrize(
+    "playbook", ["provision.yml", "deprovision.yml", "harden.yml", "rotate-encryption-key.yml", "scan.yml"]
+)
 def test_every_play_is_a_phase_with_one_tag_and_discover_runs_always(playbook):
     plays = read(PLAYBOOKS / playbook)
 
@@ -40,8 +42,8 @@ def test_the_phases_of_provisioning_come_in_their_order():
     slugs = [play["tags"][0] for play in read(PLAYBOOKS / "provision.yml")]
 
     assert slugs[1:] == [
-        "preflight", "prepare", "harden-nodes", "containerd", "packages", "init", "join", "cni", "kubeconfig",
-        "verify",
+        "preflight", "prepare", "harden-nodes", "containerd", "packages", "harden-control-plane", "init", "join",
+        "cni", "kubeconfig", "harden-cluster", "verify",
     ]  # fmt: skip
 
 

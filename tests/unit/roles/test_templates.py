@@ -19,6 +19,8 @@ INIT = {
     "kubeadm_init_service_cidr": "10.96.0.0/16",
     "kubeadm_init_dns_domain": "cluster.local",
     "kubeadm_init_extra_sans": [],
+    "kubeadm_init_extra": {},
+    "kubeadm_init_kubelet": {},
     "kubeadm_init_lab": False,
     "kubeadm_init_run_workloads": False,
 }
@@ -76,21 +78,28 @@ def test_text_from_outside_stays_text_in_the_kubeadm_configuration(name):
     assert found["ClusterConfiguration"]["clusterName"] == name
 
 
-def test_the_join_configuration_points_at_the_leader():
-    text = render(
-        "kubeadm_join",
-        "join.yaml.j2",
-        discover_node={"address": "192.0.2.12"},
-        inventory_hostname="n2",
-        hostvars={"n1": {"discover_node": NODE}},
-        kubeadm_join_leader="n1",
-        kubeadm_join_token={"token": "abcdef.0123456789abcdef", "ca_hash": "sha256:00"},
-        kubeadm_join_lab=False,
-    )
+def test_a_join_finds_the_leader_by_a_file_and_asks_nothing_without_a_name():
+    told = {
+        "discover_node": {"address": "192.0.2.12"},
+        "inventory_hostname": "n2",
+        "hostvars": {"n1": {"discover_node": NODE}},
+        "kubeadm_join_leader": "n1",
+        "kubeadm_join_token": {"token": "abcdef.0123456789abcdef", "ca": "Q0E="},
+        "kubeadm_join_lab": False,
+    }
 
-    discovery = documents(text)["JoinConfiguration"]["discovery"]["bootstrapToken"]
-    assert discovery["apiServerEndpoint"] == "192.0.2.11:6443"
-    assert discovery["caCertHashes"] == ["sha256:00"]
+    join = documents(render("kubeadm_join", "join.yaml.j2", **told))["JoinConfiguration"]
+    found = documents(render("kubeadm_join", "discovery.yaml.j2", **told))["Config"]
+
+    assert join["discovery"] == {
+        "file": {"kubeConfigPath": "/etc/keelyard/discovery.yaml"},
+        "tlsBootstrapToken": "abcdef.0123456789abcdef",
+    }
+    assert found["clusters"][0]["cluster"] == {
+        "server": "https://192.0.2.11:6443",
+        "certificate-authority-data": "Q0E=",
+    }
+    assert found["users"][0]["user"] == {"token": "abcdef.0123456789abcdef"}
 
 
 @pytest.mark.parametrize(("version", "systemd"), [(2, True), (1, False)])
