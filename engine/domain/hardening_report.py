@@ -156,6 +156,18 @@ def judge(scans: Iterable[HostScan], grounds: Grounds) -> Judgement:
     )
 
 
+def with_unseen(scans: Iterable[HostScan], unseen: Mapping[str, str]) -> list[HostScan]:
+    """Scans, and for each scanner that looked at any host those that it left nothing of, with the reason."""
+    known = list(scans)
+    seen = {(scan.host, scan.scanner) for scan in known}
+    return known + [
+        HostScan(host=host, scanner=scanner, unavailable=reason)
+        for scanner in sorted({scan.scanner for scan in known})
+        for host, reason in unseen.items()
+        if (host, scanner) not in seen
+    ]
+
+
 def count(outcomes: Iterable[Outcome]) -> Counts:
     """How many there are of each outcome."""
     found = dict.fromkeys(Outcome, 0)

@@ -23,7 +23,8 @@ from engine.execution import artifacts, inventory, plan, remote_cleanup, run_dir
 from engine.execution.artifacts import Artifacts, ArtifactsChoice
 from engine.execution.pulse import Pulse
 from engine.execution.ssh import Place
-from engine.processes import local_artifacts
+from engine.processes import local_artifacts, scan_files
+from engine.services.hardening_reports import Scan
 from engine.services.runs import Assignment, NodeReport, RunResult
 
 _LOG = structlog.get_logger(__name__)
@@ -77,6 +78,7 @@ class JobRun:
         self._forks = forks
         self._pulse = pulse
         self._id = str(assignment.job.id)
+        self.scan: Scan | None = None  # what scanners found, once the run has come to its own end
 
     def play(self) -> RunResult:
         """Run the playbook. Never raises: what goes wrong is the result."""
@@ -103,7 +105,28 @@ class JobRun:
         check = assignment.job.type in CHECK_MODE_JOBS
         request = self._request(directory, check=check, tags=tags, limit=assignment.limit)
         outcome = runner.execute(request, on_event=self._record, cancelled=self._cancelled)
+        if outcome.status in (runner.RunStatus.SUCCESS, runner.RunStatus.FAILED):
+            self.scan = scan_files.collect(
+                outcome.outputs / "scans",
+                assignment.spec,
+                assignment.secrets,
+                unseen=self._unseen(outcome),
+                say=self._say,
+            )
         return _result(outcome, self._document(outcome))
+
+    def _unseen(self, outcome: runner.RunOutcome) -> dict[str, str]:
+        """Of every node why a scanner may have left nothing of it."""
+        limit = self._assignment.limit
+        lost = {name for name, recap in outcome.hosts.items() if recap.unreachable}
+        return {
+            node.name: scan_files.NOT_MEANT
+            if limit and node.name not in limit
+            else scan_files.UNREACHABLE
+            if node.name in lost
+            else scan_files.NOT_REACHED
+            for node in self._assignment.spec.nodes
+        }
 
     def _compare(self) -> RunResult | None:
         """Make the plan once more, and the result that refuses to apply it when it is another one by now."""

@@ -23,10 +23,10 @@ from engine.domain.events import EventKind, RunEvent
 from engine.domain.leases import LeaseTimes
 from engine.domain.statuses import JobStatus
 from engine.execution import pulse
-from engine.processes import run_lock, spool
+from engine.processes import run_lock, scan_recording, spool
 from engine.processes.event_writer import STATEMENT_SECONDS, EventWriter
 from engine.processes.job_run import ArtifactSettings, JobRun, planned
-from engine.services import runs
+from engine.services import hardening_reports, runs
 from engine.services.encryption import Cipher
 from engine.store import database, events, jobs, notifications, records
 
@@ -45,6 +45,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     forks: int | None = None  # of the worker; None = by the machine
     times: LeaseTimes = LeaseTimes()
     spool_megabytes: int = spool.LIMIT_BYTES // spool.MEGABYTE  # of events that the database has not taken
+    reports_kept: int = hardening_reports.DEFAULT_KEPT  # of a cluster's scans, with all that they found
 
     def __repr__(self) -> str:
         return f"Orders(job_id={self.job_id}, attempt={self.attempt}, ...)"
@@ -145,13 +146,38 @@ class Supervisor:
                 forks=self._orders.forks,
                 pulse=self._pulse,
             )
-            return self._judged(await _in_own_thread(run), writer)
+            result = await _in_own_thread(run)
+            if run.scan is not None:
+                result = await self._with_report(run.scan, result, writer)
+            return self._judged(result, writer)
         finally:
             for helper in helpers:
                 helper.cancel()
             for ended in await asyncio.gather(*helpers, return_exceptions=True):
                 if isinstance(ended, Exception):  # the run came to its end without it
                     _LOG.error("A helper of the run broke.", job_id=str(self._job_id), exc_info=ended)
+
+    async def _with_report(
+        self, scan: hardening_reports.Scan, result: runs.RunResult, writer: EventWriter
+    ) -> runs.RunResult:
+        """The result, once what scanners found is kept; a run whose findings are lost has failed."""
+        try:
+            writer.say(
+                await scan_recording.keep(
+                    self._job_id,
+                    self._attempt,
+                    scan,
+                    reports=self._orders.reports_kept,
+                    patience=self._times.patience,
+                )
+            )
+        except events.Fenced:
+            self._stop(Cause.FENCED)
+        except scan_recording.NotKept as error:
+            writer.say(str(error))
+            if result.status is JobStatus.SUCCESS:
+                return msgspec.structs.replace(result, status=JobStatus.FAILED, message=str(error))
+        return result
 
     def _judged(self, result: runs.RunResult, writer: EventWriter) -> runs.RunResult:
         """A run that was stopped tells why; one that got through before the stop is through."""

@@ -172,6 +172,7 @@ class Worker:
             ),
             forks=self._offers.forks,
             spool_megabytes=self._settings.event_spool_megabytes,
+            reports_kept=self._settings.hardening_reports_kept,
         )
         try:
             child = self._standby.launch(orders, lock)

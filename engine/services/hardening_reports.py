@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import uuid
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
 
 import asyncpg
 import msgspec
 
 from engine.domain import hardening_report, permissions, spec_rules
 from engine.domain.errors import FieldProblem, InvalidSpec, NotFound
-from engine.domain.hardening_report import Change, Judgement, Result
+from engine.domain.hardening import HostScan, Item
+from engine.domain.hardening_report import Change, Grounds, Judgement, Result
 from engine.domain.permissions import Permission, Principal
+from engine.domain.specs import ClusterSpec
 from engine.domain.statuses import JobStatus
 from engine.services import clusters
 from engine.store import database, events, hardening_records, job_artifacts, jobs
@@ -27,9 +30,11 @@ __all__ = [
     "HardeningReport",
     "LeftFile",
     "ReportLine",
+    "Scan",
     "Whole",
     "difference",
     "get",
+    "judged",
     "latest",
     "page",
     "parse_id",
@@ -42,11 +47,31 @@ DEFAULT_KEPT = 10
 
 
 class LeftFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that a run left, to be kept as an artifact of its job."""
+    """A file that a run left, packed to be kept as an artifact of its job."""
 
     name: str
     media_type: str
-    content: bytes
+    size: int
+    sha256: str
+    packed: bytes
+
+    @classmethod
+    def of(cls, name: str, media_type: str, content: bytes) -> Self:
+        """A file of this content, which is not held on to: those of many nodes together are large."""
+        return cls(
+            name=name,
+            media_type=media_type,
+            size=len(content),
+            sha256=hashlib.sha256(content).hexdigest(),
+            packed=zlib.compress(content),
+        )
+
+
+class Scan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run found out about a cluster's nodes, and the files that it rests on."""
+
+    judgement: Judgement
+    files: Sequence[LeftFile] = ()
 
 
 class Whole(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,20 +89,32 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     changes: list[Change]
 
 
-async def record(
-    job_id: uuid.UUID,
-    attempt: int,
-    judgement: Judgement,
-    files: Sequence[LeftFile],
-    *,
-    keep: int = DEFAULT_KEPT,
-) -> uuid.UUID:
+def judged(
+    scans: Iterable[HostScan],
+    spec: ClusterSpec,
+    catalogue: Mapping[str, Item],
+    unseen: Mapping[str, str],
+) -> Judgement:
+    """Scans of a cluster judged by its own exceptions, the catalogue, and what a lab cannot show.
+
+    `unseen` says of every node why there may be no scan of it.
+    """
+    grounds = Grounds(
+        hosts={node.name: node.os_type for node in spec.nodes},
+        catalogue=catalogue,
+        exceptions={each.id: each.reason for each in spec.hardening.exceptions},
+        lab=spec.lab,
+    )
+    return hardening_report.judge(hardening_report.with_unseen(scans, unseen), grounds)
+
+
+async def record(job_id: uuid.UUID, attempt: int, scan: Scan, *, keep: int = DEFAULT_KEPT) -> uuid.UUID:
     """Write what a run found with the files it left, all or nothing; returns the report's id.
 
     Recording again for the same job gives the report that is there. Raises events.Fenced when the job is not
     run by this attempt any more. Of older reports of the cluster only `keep` - 1 keep their results.
     """
-    artifacts = [_artifact(job_id, file) for file in files]
+    judgement = scan.judgement
     try:
         async with database.transaction():
             if (existing := await rows.id_of_job(job_id)) is not None:
@@ -96,7 +133,7 @@ async def record(
                 hosts=judgement.hosts,
             )
             await rows.add(report, judgement.results)
-            await job_artifacts.add_many(artifacts)
+            await job_artifacts.add_many([_artifact(job_id, file) for file in scan.files])
             await rows.drop_old(job.cluster_id, keep)
             # Locked last and briefly, so that the lease can be renewed while much is written.
             job = await jobs.get(job_id, lock=True)
@@ -114,9 +151,9 @@ def _artifact(job_id: uuid.UUID, file: LeftFile) -> hardening_records.JobArtifac
         job_id=job_id,
         name=file.name,
         media_type=file.media_type,
-        size=len(file.content),
-        sha256=hashlib.sha256(file.content).hexdigest(),
-        content=zlib.compress(file.content),
+        size=file.size,
+        sha256=file.sha256,
+        content=file.packed,
     )
 
 

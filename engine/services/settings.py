@@ -72,6 +72,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename=str.upper):
     event_spool_megabytes: Annotated[int, msgspec.Meta(ge=1)] = (
         1024  # of one run's events while the database does not take them
     )
+    hardening_reports_kept: Annotated[int, msgspec.Meta(ge=1)] = (
+        10  # of each cluster, with results and the scanners' files; of older ones the summary
+    )
     state_backup_days: Annotated[int, msgspec.Meta(ge=0)] = (
         7  # without a `keelyard backup`, until administrators are told; 0 = never
     )

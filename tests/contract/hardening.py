@@ -12,7 +12,7 @@ from engine.domain.hardening import Disposition, Finding, HostScan, Item, Outcom
 from engine.domain.hardening_report import Grounds
 from engine.domain.statuses import JobStatus, OsType
 from engine.services import hardening_reports
-from engine.services.hardening_reports import LeftFile
+from engine.services.hardening_reports import LeftFile, Scan
 from tests.contract.harness import Api, Run
 
 #: Markup, a cell that is a formula, and more: a node may send anything.
@@ -29,7 +29,8 @@ GROUNDS = Grounds(
         )
     },
 )
-RAW = LeftFile(name="control-01-kube-bench.json", media_type="application/json", content=b'{"Controls": []}')
+RAW_CONTENT = b'{"Controls": []}'
+RAW = LeftFile.of("control-01-kube-bench.json", "application/json", RAW_CONTENT)
 
 
 def scans(**outcomes: Outcome) -> list[HostScan]:
@@ -63,6 +64,9 @@ def scans(**outcomes: Outcome) -> list[HostScan]:
     ]
 
 
+SCAN = Scan(judgement=hardening_report.judge(scans(), GROUNDS), files=(RAW,))
+
+
 async def scanned(
     api: Api,
     client: httpx.AsyncClient,
@@ -78,7 +82,7 @@ async def scanned(
     await run.claim()
     judgement = hardening_report.judge(scans() if found is None else found, GROUNDS)
     recorded = await hardening_reports.record(
-        uuid.UUID(started["job_id"]), run.attempt, judgement, tuple(files), keep=keep
+        uuid.UUID(started["job_id"]), run.attempt, Scan(judgement=judgement, files=tuple(files)), keep=keep
     )
     await run.finish(JobStatus.SUCCESS)
     return str(recorded), started["job_id"]

@@ -9,11 +9,10 @@ from typing import Any
 
 import httpx
 
-from engine.domain import hardening_report
 from engine.domain.plans import Document, HostPlan
 from engine.domain.statuses import JobStatus, Role
 from engine.services import hardening_reports
-from tests.contract.hardening import GROUNDS, RAW, scanned, scans
+from tests.contract.hardening import RAW, SCAN, scanned
 from tests.contract.harness import Api, Run, cluster_body
 from tests.contract.permission_table import HOOK, NAMED, RANKS, TABLE, Least, Rule, Whose
 
@@ -155,8 +154,7 @@ async def _planned(api: Api, insider: httpx.AsyncClient, cluster: dict[str, Any]
     run = Run(job, api.cipher)
     await run.claim()
     found = Document(spec_hash="0" * 64, hosts={"control-01": HostPlan()})
-    judgement = hardening_report.judge(scans(), GROUNDS)
-    report = await hardening_reports.record(run.job_id, run.attempt, judgement, [RAW])
+    report = await hardening_reports.record(run.job_id, run.attempt, SCAN)
     await run.finish(JobStatus.SUCCESS, plan=found)
     return {"job_id": job, "report_id": str(report), "name": RAW.name}
 

@@ -15,13 +15,12 @@ from typing import Any
 
 import pytest
 
-from engine.domain import hardening_report
 from engine.domain.events import EventKind
 from engine.domain.statuses import JobStatus, Role
 from engine.services import hardening_reports
 from engine.services.directory import NewUser
 from engine.services.identity import Caller
-from tests.contract.hardening import GROUNDS, RAW, scanned, scans
+from tests.contract.hardening import RAW, SCAN, scanned
 from tests.contract.harness import ADMIN, PASSWORD, Api, Run, cluster_body, serving, settings
 from tests.standins.receivers import MailServer
 
@@ -115,8 +114,7 @@ async def _things(api: Api) -> dict[str, str]:
     run = Run(job_id, api.cipher)
     await run.claim()
     await run.tell(run.event(EventKind.HOST_OK, host="control-01", task="Look"))
-    judgement = hardening_report.judge(scans(), GROUNDS)
-    await hardening_reports.record(run.job_id, run.attempt, judgement, [RAW])
+    await hardening_reports.record(run.job_id, run.attempt, SCAN)
     await run.finish(JobStatus.SUCCESS, kubeconfig="apiVersion: v1\n")
     schedule = await made(
         "/api/v1/schedules",

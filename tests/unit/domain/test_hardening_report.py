@@ -120,6 +120,20 @@ def test_a_report_has_the_lowest_score_and_says_who_did_not_run():
     assert found.counts == Counts(passed=1, excepted=1)
 
 
+def test_a_host_that_a_scanner_left_nothing_of_is_told():
+    scans = [HostScan(host="cp-1", scanner=Scanner.LYNIS, index=90)]
+
+    found = judged(*hardening_report.with_unseen(scans, dict.fromkeys(HOSTS, "Unreachable.")))
+
+    assert [(each.host, each.unavailable) for each in found.hosts] == [
+        ("cp-1", ""),
+        ("worker-2", "Unreachable."),
+        ("worker-10", "Unreachable."),
+    ]
+    assert (found.score, found.scanners[0].hosts) == (90.0, 1)
+    assert hardening_report.with_unseen([], {"cp-1": "Unreachable."}) == []
+
+
 def test_of_a_rule_that_comes_several_times_the_worst_counts_once():
     scan = HostScan(
         host="cp-1",
