@@ -15,6 +15,9 @@ HOME = "/etc/keelyard"
 IDENTITY = HOME + "/cluster.json"
 OWNED = HOME + "/owned.json"
 ORIGINALS = "/var/lib/keelyard/originals"
+# A hardened node's own umask would hide what is written here from those who must read it. Secrets have modes of their own.
+os.umask(0o022)
+
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 _TOKEN = re.compile(r"\b[a-z0-9]{6}\.[a-z0-9]{16}\b")

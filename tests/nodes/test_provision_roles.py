@@ -102,7 +102,7 @@ def test_each_phase_alone_changes_nothing_on_a_healthy_cluster(yard, phase):
 @pytest.mark.parametrize(
     ("phase", "damage", "mended"),
     [
-        ("prepare", file_edited("/etc/sysctl.d/90-keelyard.conf"), {"Write identity, sysctls and modules"}),
+        ("prepare", file_edited("/etc/sysctl.d/zz-keelyard.conf"), {"Write identity, sysctls and modules"}),
         ("prepare", "rm /etc/modules-load.d/90-keelyard.conf", {"Write identity, sysctls and modules"}),
         ("prepare", "sed -i '/keelyard/,/keelyard/d' /etc/hosts", {"Let the nodes know each other by name"}),
         ("prepare", "hostnamectl set-hostname elsewhere", {"Set the host name"}),

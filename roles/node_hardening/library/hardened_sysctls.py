@@ -43,7 +43,7 @@ from ansible.module_utils.keelyard import Owned, write_text
 DIRECTORY = "/etc/sysctl.d"
 OTHERS = ("/etc/sysctl.conf", DIRECTORY + "/*.conf")
 MARK = "# keelyard %s: "
-OWN_PREFIX = "zz-keelyard-"
+OWN_PREFIX = "zz-keelyard"
 
 
 def setting(line):
@@ -169,7 +169,7 @@ def main():
         supports_check_mode=True,
     )
     name, values = module.params["name"], module.params["values"]
-    path, mark = "%s/%s%s.conf" % (DIRECTORY, OWN_PREFIX, name), MARK % name
+    path, mark = "%s/%s-%s.conf" % (DIRECTORY, OWN_PREFIX, name), MARK % name
     refused = []
     if module.params["wanted"] and values:
         changed, refused = keep(module, path, mark, values)
