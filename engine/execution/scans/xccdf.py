@@ -20,7 +20,7 @@ _DEEPEST = 100
 _LONGEST_KEPT = 4 * bounds.LONGEST_TEXT
 _PREFIX = re.compile(r"^xccdf_org\.ssgproject\.content_rule_")
 _NUMBER = re.compile(r"\d{1,2}(\.\d{1,2}){1,4}")
-_CIS = "cisecurity.org/benchmark"
+_CIS = ("cisecurity.org/benchmark", "cisecurity.org/cis-benchmarks")
 _OUTCOMES = {
     "pass": Outcome.PASS,
     "fixed": Outcome.PASS,
@@ -133,7 +133,7 @@ class _Reader:
         elif self._rule is None:
             return
         elif name == "reference":
-            if _CIS in self._reference and _NUMBER.fullmatch(text.strip()):
+            if any(place in self._reference for place in _CIS) and _NUMBER.fullmatch(text.strip()):
                 self._rule.numbers.append(text.strip())
         elif name in {"title", "description", "rationale"}:
             setattr(self._rule, name, text)

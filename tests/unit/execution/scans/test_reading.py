@@ -85,6 +85,14 @@ def test_openscap_tells_the_rules_of_its_profile_and_their_items(tmp_path: Path,
     assert found["file_permissions_ungroupowned"].evidence == "Left out of the scan: walks the disks"
 
 
+def test_numbers_are_found_under_either_address_of_the_benchmarks(tmp_path: Path) -> None:
+    report = XCCDF.replace("cisecurity.org/benchmark/debian_linux/", "cisecurity.org/cis-benchmarks/")
+
+    found = by_rule(read(leave(tmp_path, "openscap", report))[0])
+
+    assert found["sshd_disable_root_login"].item == "linux-5.1.20"
+
+
 def test_what_openscap_saw_is_the_evidence(tmp_path: Path) -> None:
     evidence = {"oval:ssg-sshd_disable_root_login:def:1": "PermitRootLogin is no: found nothing"}
 
