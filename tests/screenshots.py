@@ -21,6 +21,7 @@ from engine.domain.events import EventKind
 from engine.domain.statuses import JobStatus
 from engine.processes import embedded_postgresql
 from engine.store import database, migration
+from tests import scanned_yard
 from tests.contract import harness
 from tests.contract.test_workers import register
 from tests.tui.conftest import screen_text, until
@@ -142,7 +143,7 @@ async def paste(pilot: Pilot[None], text: str) -> None:
 
 
 async def photograph(server: harness.Api) -> None:
-    """Dashboard, job and wizard."""
+    """Dashboard, job, wizard and hardening."""
     job_id = await furnish(server)
     async with terminal(server, "dashboard", 20) as pilot:
         await settled(pilot, "NEEDS YOU", "edge-07", "shop-eu", "● live")
@@ -162,6 +163,15 @@ async def photograph(server: harness.Api) -> None:
         await pilot.press("ctrl+l")
         await settled(pilot, "as the topology asks", "● live", but="listed already")
         keep(pilot, server, "wizard")
+    client = await server.admin()
+    settings = {"enable_cis_k8s_benchmark": True, "enable_cis_linux_benchmark": True, "level": 2}
+    await client.patch("/api/v1/clusters/core-ha/hardening", json=settings)
+    await scanned_yard.scan(server, client, "core-ha")
+    async with terminal(server, "clusters", 24) as pilot:
+        await settled(pilot, "core-ha", "● live")
+        await pilot.press("colon", *"hardening core-ha", "enter")
+        await settled(pilot, "SCORE OVER TIME", "kube-bench", "● live")
+        keep(pilot, server, "hardening")
 
 
 async def main(url: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tui.calls.audit_log import AuditLogCalls
 from tui.calls.channels import ChannelCalls
 from tui.calls.clusters import ClusterCalls
+from tui.calls.hardening import HardeningCalls
 from tui.calls.jobs import JobCalls
 from tui.calls.overview import OverviewCalls
 from tui.calls.passwords import PasswordCalls
@@ -21,6 +22,7 @@ from tui.calls.workers import WorkerCalls
 class Client(
     ClusterCalls,
     JobCalls,
+    HardeningCalls,
     ScheduleCalls,
     ChannelCalls,
     WorkerCalls,

@@ -81,11 +81,7 @@ class Grammar:
             return self._one(word, argument)
         argument = argument.strip()
         if noun := self._noun(word):
-            if argument and (word == noun.singular or (argument == "new" and noun.create is not None)):
-                return OpenOne(noun, argument)
-            if noun.screen is None:
-                raise Unknown(f"{word} needs the id of one: {word} ID.")
-            return GoTo(noun, argument)
+            return self._of_noun(word, noun, argument)
         for known in WORDS:
             if known.meets(word):
                 if known.argument and not argument:
@@ -94,6 +90,17 @@ class Grammar:
         if word in self.keys:
             return Do(word, argument)
         raise Unknown(f"There is no command {word!r}.{self._near(word)}")
+
+    def _of_noun(self, word: str, noun: nouns.Noun, argument: str) -> Command:
+        if argument and (word == noun.singular or (argument == "new" and noun.create is not None)):
+            return OpenOne(noun, argument)
+        if noun.screen is not None:
+            return GoTo(noun, argument)
+        if argument:
+            return OpenOne(noun, argument)
+        if word in self.keys:
+            return Do(word)  # of what the screen shows
+        raise Unknown(f"{word} needs the id of one: {word} ID.")
 
     def _one(self, word: str, key: str) -> Command:
         noun = self._noun(word)
@@ -139,7 +146,7 @@ class Grammar:
             return [each for each, _ in self.words() if each.startswith(word)]
         noun = self._noun(word)
         known = self.arguments(noun.name if noun is not None and word == noun.singular else word)
-        if noun is not None and word != noun.singular:
+        if noun is not None and word != noun.singular and not noun.of:
             known = noun.words
         wanted = begun.lstrip().casefold()
         return [f"{word} {each}" for each in known if each.casefold().startswith(wanted)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from tui import document
+from tui import document, nouns
 from tui.client import Client
 from tui.nouns import Noun
 from tui.screens.listing import ListScreen
@@ -13,7 +13,11 @@ _MOST_PAGES = 20
 
 
 async def names(client: Client, noun: Noun, *, until: str = "", pages: int = 1) -> dict[str, str]:
-    """The names of a noun's things -> their ids, page by page until one is found. Raises ApiError."""
+    """The names of a noun's things -> their ids, page by page until one is found. Raises ApiError.
+
+    What is opened by another noun goes by the names of that.
+    """
+    noun = nouns.find(noun.of) or noun
     screen = noun.screen(client) if noun.screen is not None else None
     if not isinstance(screen, ListScreen):
         return {}

@@ -33,6 +33,7 @@ class Noun:
     create: Callable[[Client], Screen[Any]] | None = None  # what makes a new one: the key `new`
     key: str = ""  # the digit that goes there
     aliases: tuple[str, ...] = ()  # shorter names, as in `:cl`
+    of: str = ""  # the noun that one is opened by: `:hardening CLUSTER`
     least: str = "viewer"  # the role from which on it is offered
     order: int = 100  # where it stands among the others
     #: Binding id, or "" for what the screens read by themselves -> operations as in "POST /api/v1/clusters".

@@ -37,6 +37,13 @@ _SIGNS: dict[str, tuple[str, str]] = {
     "skipped": ("○", "dim"),
     "deleted": ("○", "dim"),
     "removed": ("○", "dim"),
+    "pass": ("●", "green"),
+    "fail": ("✗", "bold red"),
+    "excepted": ("○", "cyan"),
+    "manual": ("▲", "yellow"),
+    "not_applicable": ("○", "dim"),
+    "on": ("●", "green"),
+    "off": ("○", "dim"),
 }
 _WORKING = ("◐", "cyan")
 

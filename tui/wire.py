@@ -20,6 +20,20 @@ from api.schemas.clusters import (
 )
 from api.schemas.common import Accepted, Page, Problem
 from api.schemas.events import ClusterNews, JobEvent, JobNews, Snapshot
+from api.schemas.hardening import (
+    AdaptedItem,
+    CatalogueItem,
+    ClusterHardening,
+    Counts,
+    ExceptionBody,
+    Report,
+    ReportLine,
+    ScannerSummary,
+)
+from api.schemas.hardening import Diff as HardeningDiff
+from api.schemas.hardening import DiffLine as HardeningDiffLine
+from api.schemas.hardening import Result as HardeningResult
+from api.schemas.job_artifacts import Artifact
 from api.schemas.jobs import Event, EventPage, Job, JobHost, Phase, Retried, SlowestTasks, TimedTask
 from api.schemas.notification_channels import Channel, Delivery, DeliveryQueued
 from api.schemas.overview import Attention, Overview, RunningJob, WorkerUse
@@ -36,24 +50,33 @@ from api.schemas.workers import Worker
 __all__ = [
     "Accepted",
     "Account",
+    "AdaptedItem",
+    "Artifact",
     "Attention",
     "AuditEntry",
     "AuditHead",
     "Catalogue",
+    "CatalogueItem",
     "Channel",
     "Choice",
     "ChoiceField",
     "Cluster",
+    "ClusterHardening",
     "ClusterItem",
     "ClusterNews",
     "ClusterSpec",
     "Condition",
+    "Counts",
     "Created",
     "Deleted",
     "Delivery",
     "DeliveryQueued",
     "Event",
     "EventPage",
+    "ExceptionBody",
+    "HardeningDiff",
+    "HardeningDiffLine",
+    "HardeningResult",
     "HostKey",
     "Job",
     "JobEvent",
@@ -70,8 +93,11 @@ __all__ = [
     "PlanItem",
     "PlanLine",
     "Problem",
+    "Report",
+    "ReportLine",
     "Retried",
     "RunningJob",
+    "ScannerSummary",
     "Schedule",
     "ScheduleRun",
     "ServiceToken",

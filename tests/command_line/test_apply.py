@@ -127,6 +127,33 @@ async def test_what_cannot_be_changed_is_refused_field_by_field_before_anything_
     assert (await admin.get("/api/v1/templates")).json()["total"] == 0
 
 
+async def test_the_hardening_of_a_cluster_that_is_there_is_changed(
+    server: harness.Api, signed_in: CommandLine, home: Path
+) -> None:
+    admin = await server.admin()
+    await admin.post("/api/v1/clusters", json=harness.cluster_body(provision_immediately=False))
+    spec: dict[str, Any] = yaml.safe_load(succeeded(await signed_in.on_server("get", "spec", "yard-1")))
+    left_out = {"reason": "An old client", "id": "linux-5.1.5"}  # in another order than the server tells it
+    spec["hardening"] |= {"enable_cis_linux_benchmark": True, "level": 1, "exceptions": [left_out]}
+    (home / "yard.yaml").write_text(yaml.safe_dump(spec, sort_keys=False))
+
+    look = await signed_in.on_server("apply", "-f", "yard.yaml", "--dry-run")
+    done = await signed_in.on_server("apply", "-f", "yard.yaml", "--yes")
+    there = (await admin.get("/api/v1/clusters/yard-1/hardening")).json()
+    spec["hardening"] |= {"level": 3, "exceptions": [{**left_out, "reason": " "}]}
+    (home / "yard.yaml").write_text(yaml.safe_dump(spec))
+    wrong = refused(await signed_in.on_server("apply", "-f", "yard.yaml", "--yes"))
+
+    assert look.exit_code == 2
+    assert "    hardening.level: 2 → 1" in look.stdout
+    assert "keelyard harden yard-1" in succeeded(done)
+    assert (there["level"], there["enable_cis_linux_benchmark"]) == (1, True)
+    assert there["exceptions"] == [left_out]
+    assert "hardening.level: must be 1 or 2; it is 3" in wrong
+    assert "hardening.exceptions.0.reason" in wrong
+    assert (await admin.get("/api/v1/jobs")).json()["total"] == 0
+
+
 async def test_other_kinds_are_made_changed_and_left_alone(
     server: harness.Api, signed_in: CommandLine, home: Path
 ) -> None:

@@ -278,6 +278,21 @@ async def test_what_was_left_is_offered_again_without_its_secrets(
         await until(pilot, lambda: not kept.exists(), "the draft dropped")
 
 
+async def test_the_hardening_step_says_what_is_on_and_what_is_left_out(server: harness.Api, state: Path):
+    async with wizard(server) as pilot:
+        await carry_out(pilot, [Sees("▸Name"), Paste("shop"), *[Press("ctrl+n")] * 5, Sees("LEFT OUT")])
+        await carry_out(pilot, [Press("a"), Sees("Which item?"), *map(Press, "ssh"), Sees("linux-5.1")])
+        await carry_out(pilot, [Press("down"), Press("enter"), Sees("Reason"), Press("enter")])
+        await carry_out(pilot, [Sees("✗ is needed: why"), Paste("An old client"), Press("enter")])
+        await pilot.resize_terminal(160, 40)
+        await carry_out(pilot, [Sees("✗ needs hardening."), Press("tab"), Press("space"), Gone("✗ needs")])
+        pilot.app.screen.query_one("#at-hardening-level", Select).value = "1"
+        await carry_out(pilot, [Press("ctrl+y"), Sees("enable_cis_linux_benchmark: true")])
+        shown = " ".join(screen_text(pilot).replace("│", " ").split())
+        assert "level: 1 default_deny_network_policies: false exceptions:" in shown
+        assert "reason: An old client" in shown
+
+
 class LosesAnswers(httpx.AsyncBaseTransport):
     """A way to the server that loses the first answer to a creation."""
 

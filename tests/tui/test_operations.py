@@ -18,22 +18,9 @@ ELSEWHERE = {
     "DELETE /api/v1/auth/session": "browsers' cookies",
     "POST /api/v1/auth/session/refresh": "browsers' cookies",
     "GET /api/v1/events": "the live connection of the whole terminal",
-    "GET /api/v1/clusters/{cluster_id}/hardening/reports": "the hardening screens",
-    "GET /api/v1/hardening/reports/{report_id}": "the hardening screens",
-    "GET /api/v1/hardening/reports/{report_id}/results": "the hardening screens",
-    "GET /api/v1/hardening/reports/{report_id}/diff": "the hardening screens",
-    "GET /api/v1/hardening/reports/{report_id}/export": "the hardening screens",
-    "GET /api/v1/jobs/{job_id}/artifacts": "the hardening screens",
-    "GET /api/v1/jobs/{job_id}/artifacts/{name}": "the hardening screens",
     "GET /": "a browser's way to the documentation",
     "GET /health": "for monitoring",
     "GET /metrics": "for monitoring",
-    "GET /api/v1/clusters/{cluster_id}/hardening": "hardening, by the API alone so far",
-    "PATCH /api/v1/clusters/{cluster_id}/hardening": "hardening, by the API alone so far",
-    "GET /api/v1/hardening/items": "hardening, by the API alone so far",
-    "POST /api/v1/clusters/{cluster_id}/harden": "hardening, by the API alone so far",
-    "POST /api/v1/clusters/{cluster_id}/scan": "hardening, by the API alone so far",
-    "POST /api/v1/clusters/{cluster_id}/rotate-encryption-key": "hardening, by the API alone so far",
 }
 #: The same staff and tenants as users and tenants, in the words of another contract.
 DUPLICATES = "/control-plane/"

@@ -22,7 +22,9 @@ from tui.command_line.exits import Failed
 from tui.command_line.spec_files import Document
 
 MAKE_CLUSTER = "POST /api/v1/clusters"
+CHANGE_HARDENING = "PATCH /api/v1/clusters/{cluster_id}/hardening"
 SPEC = "GET /api/v1/clusters/{cluster_id}/spec"
+_HARDENING = "hardening."
 _BY_KIND = {kind.kind: kind for kind in kinds.KINDS}
 
 
@@ -58,8 +60,8 @@ def apply(
     """Make what is written down true: create what is not there, plan and apply what differs.
 
     Documents are of kind Cluster, Template, Schedule, Channel or Tenant; a spec file without a kind is a
-    Cluster. What the server cannot change on an existing cluster is refused, field by field, before
-    anything is done.
+    Cluster. Of an existing cluster the hardening can be changed, which takes hold with the next `harden`;
+    any other difference is refused, field by field, before anything is done.
     """
     documents = spec_files.load(paths, ssh_key)
     if not (yes or dry_run or asking.is_somebody_there()):
@@ -94,6 +96,7 @@ async def _compared(client: Client, documents: Sequence[Document]) -> list[Step]
         for step in steps
         if step.document.kind == "Cluster" and step.key
         for each in step.different
+        if not _is_hardening(each)
     ]
     if refused:
         remedy = "Nothing was done. Put the file back, or make another cluster of it."
@@ -145,9 +148,16 @@ async def _planned(client: Client, step: Step) -> Step:
     """A cluster that is there, with what a provision job would change on it now."""
     if step.document.kind != "Cluster" or not step.key:
         return step
+    if step.different:  # a plan would be of the hardening that is about to change
+        return step
     click.echo(f"{step.document.title} is there as written; planning what its nodes need.", err=True)
     started = await client.plan(step.key)
     return Step(document=step.document, key=step.key, plan=await plans.found(client, started.job_id))
+
+
+def _is_hardening(different: Difference) -> bool:
+    """Whether this can be changed on a cluster that is there."""
+    return different.member.startswith(_HARDENING)
 
 
 def _refusal(different: Difference) -> str:
@@ -206,6 +216,11 @@ async def _carry_out_one(client: Client, step: Step) -> str | None:
         job_id = (await client.provision(step.key, plan_hash=step.plan.hash)).job_id
         click.echo(f"{document.title}: its plan is being applied by job {job_id}.")
         return job_id
+    if step.different:
+        change = {each.member.removeprefix(_HARDENING): each.wanted for each in step.different}
+        await client.ask(CHANGE_HARDENING, step.key, body=change)
+        click.echo(f"{document.title}: its hardening is changed. Apply it: keelyard harden {document.name}")
+        return None
     made = await client.ask(MAKE_CLUSTER, body=document.request())
     job = made["job"]
     click.echo(f"{document.title} created" + (f"; job {job['id']} provisions it." if job else "."))

@@ -63,7 +63,10 @@ def names_of_noun(
     said = resources.find(str(context.params.get("noun") or ""))
     if said is None or context.params.get("names"):
         return []
-    return names(said.parent or said.name)(context, parameter, incomplete)
+    owner = said.parent or said.name
+    while above := resources.named(owner).parent:
+        owner = above  # a cluster's name stands for its newest
+    return names(owner)(context, parameter, incomplete)
 
 
 def _names(context: click.Context, noun: str) -> Iterable[str]:

@@ -10,7 +10,7 @@ from tui import wire
 from tui.client import Client
 from tui.command_line import asking, completing, finding, resources, waiting
 from tui.command_line.access import Access, reaches_server
-from tui.command_line.resources import Resource
+from tui.command_line.resource import Resource
 
 #: What deletes one of a noun, and what is lost with it.
 DELETIONS: dict[str, tuple[str, str]] = {

@@ -44,7 +44,7 @@ def of(there: Mapping[str, Any], wanted: Mapping[str, Any], above: str = "") -> 
         if isinstance(value, Mapping) and name != "parameters":
             yield from of(known if isinstance(known, Mapping) else {}, value, f"{above}{name}.")
         elif isinstance(value, list) and isinstance(known, list):
-            if sorted(map(str, value)) != sorted(map(str, known)):
+            if sorted(map(_as_text, value)) != sorted(map(_as_text, known)):
                 yield Difference(above + name, known, value)
         elif value != known and not (value is None and known in ("", None)):
             yield Difference(above + name, known, value)
@@ -82,6 +82,11 @@ def _keys(recorded: Mapping[str, Any], node: Mapping[str, Any]) -> Iterator[Diff
     said = node.get("host_keys") or ([node["host_key"]] if node.get("host_key") else [])
     if pinned and said and not set(said) & set(pinned):
         yield Difference(f"nodes.{recorded['name']}.host_key", pinned[0], said[0])
+
+
+def _as_text(value: Any) -> str:
+    """The same for the same thing, in whatever order its members are written."""
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _shown(value: Any) -> str:

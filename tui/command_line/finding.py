@@ -12,7 +12,7 @@ import click
 from tui import errors
 from tui.client import Client
 from tui.command_line import resources
-from tui.command_line.resources import Resource
+from tui.command_line.resource import Resource
 
 _BEGINNING = re.compile(r"[0-9a-f]{4,35}|[0-9a-f-]{4,35}")
 _PAGES = 20  # of a list that is looked through for a name
@@ -48,6 +48,17 @@ async def plan_job(client: Client, word: str) -> str:
     if not newest["data"]:
         raise errors.NotThere(f"Nobody has planned or verified {word} yet: keelyard plan {word}")
     return str(newest["data"][0]["job_id"])
+
+
+async def report(client: Client, word: str) -> str:
+    """A scan: by its id, or the newest of a cluster."""
+    if _is_id(word):
+        return word
+    reports = resources.named("hardening-reports")
+    newest = await client.ask(reports.list, word, query={"page_size": 1})
+    if not newest["data"]:
+        raise errors.NotThere(f"Nobody has scanned {word} yet: keelyard scan {word}")
+    return str(newest["data"][0]["id"])
 
 
 async def every(

@@ -18,6 +18,7 @@ from tui.command_line.reading import Found, Reader, Wanted
 @click.option(
     "--filter", "filters", multiple=True, metavar="NAME=VALUE", help="As the API has it; repeatable."
 )
+@click.option("--outcome", help="The same as --filter outcome=…: of hardening-results, and of runs.")
 @click.option("--page", type=click.IntRange(min=1), default=1, help="Which page of a long list.")
 @click.option("--page-size", type=click.IntRange(1, 100), help="How many things a page has; 100 by default.")
 @click.option("--all", "everything", is_flag=True, help="Every page.")
@@ -32,6 +33,7 @@ def get(
     form: str,
     watch: bool,
     filters: tuple[str, ...],
+    outcome: str | None,
     page: int,
     page_size: int | None,
     everything: bool,
@@ -40,7 +42,8 @@ def get(
     """Show NOUN: a list, or one thing by its id or name. `keelyard get nouns` tells which nouns there are.
 
     What belongs to something names that first: `get nodes CLUSTER`, `get hosts JOB`, `get runs SCHEDULE`.
-    The name of a cluster stands for its newest job: `get hosts CLUSTER`.
+    The name of a cluster stands for its newest job, or its newest scan: `get hosts CLUSTER`,
+    `get hardening-results CLUSTER --outcome fail`.
     """
     if noun == "nouns":
         _tell_nouns()
@@ -52,7 +55,7 @@ def get(
     wanted = Wanted(
         resource=resource,
         names=names,
-        filters=dict(_pair(each) for each in filters),
+        filters=dict(_pair(each) for each in filters) | ({"outcome": outcome} if outcome else {}),
         page=page,
         page_size=page_size or 0,
         everything=everything,

@@ -120,6 +120,13 @@ _COMPONENTS = (
 _HARDENING = (
     Member("hardening.enable_cis_k8s_benchmark", "--cis-k8s/--no-cis-k8s", "CIS for Kubernetes.", type=bool),
     Member("hardening.enable_cis_linux_benchmark", "--cis-linux/--no-cis-linux", "CIS for Linux.", type=bool),
+    Member("hardening.level", "--cis-level", "Level of both benchmarks, 1 or 2.", type=int),
+    Member(
+        "hardening.default_deny_network_policies",
+        "--default-deny/--no-default-deny",
+        "Pods are closed by default.",
+        type=bool,
+    ),
 )
 
 TEMPLATE = Kind(

@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tui.command_line import applying, channels, deleting, kinds, making, members, resources, switching
+from tui.command_line import (
+    applying,
+    channels,
+    deleting,
+    hardening,
+    kinds,
+    making,
+    members,
+    resources,
+    switching,
+)
 
 _LOOKS = "GET /api/v1/jobs/{job_id}/plan"
 _FOLLOWS = ("GET /api/v1/jobs/{job_id}", "GET /api/v1/jobs/{job_id}/events")
@@ -26,11 +36,17 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "provision": (_PROVISION, *_FOLLOWS),
     "plan": (_PLAN, _LOOKS, *_FOLLOWS),
     "verify": ("POST /api/v1/clusters/{cluster_id}/verify", _LOOKS, *_FOLLOWS),
+    "harden": (hardening.HARDEN, *_FOLLOWS),
+    "scan": (hardening.SCAN, *_FOLLOWS),
+    "rotate-encryption-key": (hardening.ROTATE, *_FOLLOWS),
+    "hardening-report": (hardening.EXPORT,),
+    "artifact": (hardening.ARTIFACT,),
     "kubeconfig": ("GET /api/v1/clusters/{cluster_id}/kubeconfig",),
     "test-ssh": ("POST /api/v1/clusters/test-ssh",),
     "apply": (
         applying.SPEC,
         applying.MAKE_CLUSTER,
+        applying.CHANGE_HARDENING,
         _PLAN,
         _LOOKS,
         _PROVISION,
@@ -54,17 +70,4 @@ LEFT_OUT: Mapping[str, str] = {
     "POST /api/v1/auth/session": "sign-ins of browsers, kept in cookies",
     "POST /api/v1/auth/session/refresh": "sign-ins of browsers, kept in cookies",
     "DELETE /api/v1/auth/session": "sign-ins of browsers, kept in cookies",
-    "GET /api/v1/clusters/{cluster_id}/hardening": "hardening, by the API alone so far",
-    "PATCH /api/v1/clusters/{cluster_id}/hardening": "hardening, by the API alone so far",
-    "GET /api/v1/hardening/items": "hardening, by the API alone so far",
-    "POST /api/v1/clusters/{cluster_id}/harden": "hardening, by the API alone so far",
-    "POST /api/v1/clusters/{cluster_id}/scan": "hardening, by the API alone so far",
-    "POST /api/v1/clusters/{cluster_id}/rotate-encryption-key": "hardening, by the API alone so far",
-    "GET /api/v1/clusters/{cluster_id}/hardening/reports": "hardening, by the API alone so far",
-    "GET /api/v1/hardening/reports/{report_id}": "hardening, by the API alone so far",
-    "GET /api/v1/hardening/reports/{report_id}/results": "hardening, by the API alone so far",
-    "GET /api/v1/hardening/reports/{report_id}/diff": "hardening, by the API alone so far",
-    "GET /api/v1/hardening/reports/{report_id}/export": "hardening, by the API alone so far",
-    "GET /api/v1/jobs/{job_id}/artifacts": "hardening, by the API alone so far",
-    "GET /api/v1/jobs/{job_id}/artifacts/{name}": "hardening, by the API alone so far",
 }

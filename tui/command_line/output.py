@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from tui.command_line.reading import Found
-from tui.command_line.resources import Resource
+from tui.command_line.resource import Resource
 from tui.command_line.table import Table
 
 FORMS = ("table", "wide", "json", "yaml", "name")

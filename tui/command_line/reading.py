@@ -10,7 +10,7 @@ import click
 
 from tui.client import Client
 from tui.command_line import finding, resources
-from tui.command_line.resources import Resource
+from tui.command_line.resource import Resource
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +59,7 @@ class Reader:
         if not resource.is_paged:
             query = {"tail": "true"} if resource.name == "events" else {}
             answer = await self._client.ask(resource.list, *parents, query={**query, **self._query()})
-            things = answer[resource.data]
+            things = answer if isinstance(answer, list) else answer[resource.data]
             return Found(things, len(things), is_list=True)
         if wanted.everything:
             told = finding.every(self._client, resource, parents, self._query(), pages=1_000_000)
@@ -82,6 +82,8 @@ class Reader:
         resource, names = self._wanted.resource, self._wanted.names
         if resource.name == "plan":
             return (await finding.plan_job(self._client, names[0]),)
+        if resource.parent == "hardening-reports":
+            return (await finding.report(self._client, names[0]),)
         owners = [resource] if not resource.parent else [resources.named(resource.parent), resource]
         found = [
             await finding.key(self._client, owner, name, latest=bool(resource.parent))

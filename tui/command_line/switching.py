@@ -9,7 +9,7 @@ import click
 from tui.client import Client
 from tui.command_line import completing, finding, resources
 from tui.command_line.access import Access, reaches_server
-from tui.command_line.resources import Resource
+from tui.command_line.resource import Resource
 
 SWITCHES = {
     "schedules": "PATCH /api/v1/schedules/{schedule_id}",

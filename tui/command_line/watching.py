@@ -14,7 +14,7 @@ from tui import errors
 from tui.client import Client
 from tui.command_line import output
 from tui.command_line.reading import Reader
-from tui.command_line.resources import Resource
+from tui.command_line.resource import Resource
 from tui.command_line.table import Table
 from tui.stream import Parser
 

@@ -60,6 +60,7 @@ class ClusterScreen(ResourceScreen):
         Binding(
             "o", "last_plan", "Last plan", id="cluster.last_plan", show=False, tooltip="Open the newest plan"
         ),
+        Binding("h", "hardening", "Hardening", id="cluster.hardening", tooltip="Settings, scores and scans"),
         Binding("k", "kubeconfig", "Config", id="cluster.kubeconfig", tooltip="Save the kubeconfig"),
         Binding("K", "copy_kubeconfig", "Copy it", id="cluster.copy_kubeconfig", show=False),
         Binding(
@@ -294,6 +295,10 @@ class ClusterScreen(ResourceScreen):
                 self.app.post_message(messages.Open("plans", found[0].job_id))
             else:
                 self.say("This cluster has no plan yet; P makes one.", failed=True)
+
+    def action_hardening(self) -> None:
+        """To its hardening."""
+        self.app.post_message(messages.Open("hardening", self._cluster_id))
 
     @work(exclusive=True, group="act")
     async def action_template(self) -> None:

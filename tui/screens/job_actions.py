@@ -18,6 +18,8 @@ from tui.widgets.host_grid import HostGrid
 
 FINAL = frozenset({"success", "failed", "cancelled", "interrupted"})
 _WITH_PLAN = frozenset({"plan", "verify"})
+_WITH_REPORT = frozenset({"harden", "scan"})
+_PAGES = 5  # of a cluster's scans that are looked through for the one of this job
 
 
 class JobActions(LogScreen):
@@ -32,6 +34,8 @@ class JobActions(LogScreen):
         Binding("T", "slowest", "Slowest", id="job.slowest", show=False, tooltip="What took longest"),
         Binding("c", "cluster", "Cluster", id="job.cluster", show=False, tooltip="Open the job's cluster"),
         Binding("P", "plan", "Plan", id="job.plan", tooltip="What the plan found"),
+        Binding("H", "report", "Results", id="job.report", tooltip="What the scan at its end found"),
+        Binding("A", "artifacts", "Files", id="job.artifacts", show=False, tooltip="Files left by the job"),
     ]
 
     def __init__(self, client: Client, job_id: str) -> None:
@@ -51,7 +55,9 @@ class JobActions(LogScreen):
 
     @override
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only some jobs make a plan."""
+        """Only some jobs make a plan, others scan."""
+        if action == "report":
+            return self.job is not None and self.job.type in _WITH_REPORT
         if action == "plan":
             return self.job is not None and self.job.type in _WITH_PLAN
         return super().check_action(action, parameters)
@@ -59,6 +65,26 @@ class JobActions(LogScreen):
     def action_plan(self) -> None:
         """To the plan that this job made."""
         self.app.post_message(messages.Open("plans", self._job_id))
+
+    @work(exclusive=True, group="act")
+    async def action_report(self) -> None:
+        """To the results of the scan at this job's end."""
+        if self.job is None:
+            return
+        with self.reporting():
+            page, pages = 1, 1
+            while page <= min(pages, _PAGES):
+                found = await self.client.hardening_reports(self.job.cluster_id, page)
+                mine = next((scan.id for scan in found.data if scan.job_id == self._job_id), None)
+                if mine is not None:
+                    self.app.post_message(messages.Open("hardening-reports", mine))
+                    return
+                page, pages = page + 1, found.total_pages
+            self.say("This job has no results yet; its scan comes last.", failed=True)
+
+    def action_artifacts(self) -> None:
+        """To the files that this job left."""
+        self.app.post_message(messages.Open("artifacts", self._job_id))
 
     def action_cluster(self) -> None:
         """To the cluster this job works on."""

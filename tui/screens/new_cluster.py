@@ -16,8 +16,9 @@ from tui.client import Client
 from tui.screens.dialogs import Confirm
 from tui.screens.new_cluster_access import AccessPane
 from tui.screens.new_cluster_fields import Edited, Left, Pane
+from tui.screens.new_cluster_hardening import HardeningPane
 from tui.screens.new_cluster_nodes import NodesPane
-from tui.screens.new_cluster_parts import ComponentsPane, HardeningPane, TemplatePane, TopologyPane
+from tui.screens.new_cluster_parts import ComponentsPane, TemplatePane, TopologyPane
 from tui.screens.new_cluster_review import Reading, RequestText, ReviewPane
 from tui.screens.resource import ResourceScreen
 from tui.wizard.choices import Choices
@@ -100,7 +101,7 @@ class NewClusterScreen(ResourceScreen):
             yield NodesPane(making)
             yield AccessPane(making, self.client)
             yield ComponentsPane(making)
-            yield HardeningPane(making)
+            yield HardeningPane(making, self.client)
             yield ReviewPane(making, self.client.url)
 
     @property

@@ -1,4 +1,4 @@
-"""Steps of the wizard that are rows of fields: template and name, topology, components, hardening."""
+"""Steps of the wizard that are rows of fields: template and name, topology, components."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui import text, wire
 from tui.screens.new_cluster_fields import ChoiceRow, Edited, Pane, TextRow, TickRow
 from tui.widgets.row_table import Column, Row, RowTable
 from tui.wizard.choices import Value
-from tui.wizard.draft import COMPONENTS, COUNTS, HARDENING, NETWORKING, TemplateChoice, shown
+from tui.wizard.draft import COMPONENTS, COUNTS, NETWORKING, ExceptionDraft, TemplateChoice, shown
 from tui.wizard.making import Making
 from tui.wizard.steps import Step
 
@@ -27,9 +27,18 @@ def choice_of(template: wire.Template) -> TemplateChoice:
         f"{part}.{member}": value
         for part in ("topology", "components", "hardening")
         for member, value in msgspec.structs.asdict(getattr(template, part)).items()
-        if value is not None
+        if value is not None and member != "exceptions"
     }
-    return TemplateChoice(id=template.id, name=template.name, version=template.version, says=said)
+    exceptions = template.hardening.exceptions
+    return TemplateChoice(
+        id=template.id,
+        name=template.name,
+        version=template.version,
+        says=said,
+        exceptions=None
+        if exceptions is None
+        else [ExceptionDraft(id=each.id, reason=each.reason) for each in exceptions],
+    )
 
 
 class TemplatePane(Pane):
@@ -77,6 +86,8 @@ class TemplatePane(Pane):
                 f"{field.partition('.')[2].removeprefix('enable_')} {shown(value)}"
                 for field, value in one.says.items()
             )
+            if one.exceptions:
+                says = f"{says}, {len(one.exceptions)} items left out".removeprefix(", ")
             rows.append(
                 self._row(key, one == chosen, text.plain(one.name), Text(f"v{one.version}"), text.plain(says))
             )
@@ -170,24 +181,3 @@ class ComponentsPane(Pane):
             row.put(draft.value(row.field, choices), choices.of_field(row.field))
         for entry in self.query(TextRow):
             entry.put(draft.value(entry.field, choices))
-
-
-class HardeningPane(Pane):
-    """Which benchmarks the nodes are brought up to."""
-
-    STEP = Step.HARDENING
-    FIRST = "#at-hardening-enable_cis_k8s_benchmark"
-
-    def compose(self) -> ComposeResult:
-        """Two switches."""
-        yield TickRow(HARDENING[0], "CIS Kubernetes", "harden Kubernetes")
-        yield TickRow(HARDENING[1], "CIS Linux", "harden the nodes")
-
-    def fill(self) -> None:
-        """What holds."""
-        for row in self.query(TickRow):
-            row.put(self.making.draft.value(row.field, self.making.choices))
-
-    def origin(self, field: str) -> str:
-        """What the server says of switching it on."""
-        return self.making.choices.refusal(field, True) or super().origin(field)

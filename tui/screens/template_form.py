@@ -10,7 +10,8 @@ from tui.screens.form import Field, Form, decided, whole
 
 _TOPOLOGY = ("ha", "control_plane_count", "worker_count")
 _COMPONENTS = ("kubernetes_version", "cni", "ingress", "runtime")
-_HARDENING = ("enable_cis_k8s_benchmark", "enable_cis_linux_benchmark")
+_SWITCHES = ("enable_cis_k8s_benchmark", "enable_cis_linux_benchmark", "default_deny_network_policies")
+_HARDENING = (*_SWITCHES, "level")
 _YES_NO = ("yes", "no")
 
 
@@ -46,6 +47,8 @@ MEMBERS = (
     ("runtime", "Runtime"),
     ("enable_cis_k8s_benchmark", "CIS k8s"),
     ("enable_cis_linux_benchmark", "CIS Linux"),
+    ("level", "CIS level"),
+    ("default_deny_network_policies", "Deny pods"),
 )
 
 
@@ -53,7 +56,7 @@ class TemplateForm(Form[wire.Template]):
     """Answers the template as the server keeps it; for a known one that is its new version."""
 
     FIELDS: ClassVar = tuple(
-        Field(member, label, choices=_YES_NO if member == "ha" or member in _HARDENING else ())
+        Field(member, label, choices=_YES_NO if member == "ha" or member in _SWITCHES else ())
         for member, label in MEMBERS
     )
     HELP: ClassVar[str] = "What is empty, the request for a cluster has to say.\n"
@@ -77,7 +80,11 @@ class TemplateForm(Form[wire.Template]):
                 "worker_count": whole(values, "worker_count"),
             },
             "components": {member: values[member] or None for member in _COMPONENTS},
-            "hardening": {member: decided(values, member) for member in _HARDENING},
+            "hardening": {
+                **{member: decided(values, member) for member in _SWITCHES},
+                "level": whole(values, "level"),
+                "exceptions": self._exceptions(),
+            },
         }
         said = {
             part: {member: value for member, value in members.items() if value is not None}
@@ -85,6 +92,11 @@ class TemplateForm(Form[wire.Template]):
         }
         body = {"name": values["name"], "description": values["description"], **said}
         return await self.client.save_template(body, None if self.known is None else self.known.id)
+
+    def _exceptions(self) -> list[dict[str, str]] | None:
+        """Those of the version on show: the form has no room for them, and they are not lost by it."""
+        said = None if self.known is None else self.known.hardening.exceptions
+        return None if said is None else [{"id": each.id, "reason": each.reason} for each in said]
 
 
 class FromCluster(Form[wire.Template]):

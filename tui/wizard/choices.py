@@ -15,6 +15,8 @@ type Value = str | bool | int
 _ALWAYS: dict[str, Value] = {
     "topology.ha": False,
     "topology.control_plane_count": 1,
+    "hardening.level": 2,
+    "hardening.default_deny_network_policies": False,
     **{f"networking.{name}": value for name, value in msgspec.structs.asdict(NetworkingRequest()).items()},
 }
 

@@ -22,7 +22,13 @@ COMPONENTS = (
     "components.runtime",
 )
 NETWORKING = ("networking.pod_cidr", "networking.service_cidr", "networking.dns_domain")
-HARDENING = ("hardening.enable_cis_k8s_benchmark", "hardening.enable_cis_linux_benchmark")
+LEVEL = "hardening.level"
+HARDENING = (
+    "hardening.enable_cis_k8s_benchmark",
+    "hardening.enable_cis_linux_benchmark",
+    LEVEL,
+    "hardening.default_deny_network_policies",
+)
 FIELDS = ("topology.ha", *COUNTS, *COMPONENTS, *HARDENING, *NETWORKING)
 
 
@@ -37,13 +43,21 @@ class NodeDraft(msgspec.Struct, kw_only=True):
     fingerprint: str = ""
 
 
+class ExceptionDraft(msgspec.Struct, frozen=True, kw_only=True):
+    """One item of a benchmark that is left out, and why."""
+
+    id: str
+    reason: str
+
+
 class TemplateChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """A template in one version, with what it says by field."""
+    """A template in one version, with what it says by field. `exceptions` is None where it says nothing."""
 
     id: str
     name: str
     version: int
     says: dict[str, str | bool | int] = {}
+    exceptions: list[ExceptionDraft] | None = None
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +80,7 @@ class Draft(msgspec.Struct, kw_only=True):
     description: str = ""
     template: TemplateChoice | None = None
     changed: dict[str, str | bool | int] = msgspec.field(default_factory=dict[str, str | bool | int])
+    exceptions: list[ExceptionDraft] | None = None  # None: nothing was said by hand
     nodes: list[NodeDraft] = msgspec.field(default_factory=list[NodeDraft])
     username: str = "root"
     auth_method: str = PRIVATE_KEY
@@ -89,7 +104,7 @@ class Draft(msgspec.Struct, kw_only=True):
 
     def says(self, field: str, value: Value, choices: Choices) -> None:
         """Keeps a value said by hand; what holds anyway is no change."""
-        if field in COUNTS and isinstance(value, str):
+        if field in (*COUNTS, LEVEL) and isinstance(value, str):
             text = value.strip()
             value = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else text
         if value == "" or value == self.without_hand(field, choices):
@@ -105,6 +120,13 @@ class Draft(msgspec.Struct, kw_only=True):
         if self.template is not None and said is not None:
             return f"from {self.template.name} v{self.template.version}"
         return "as many as are listed" if field == "topology.worker_count" else ""
+
+    @property
+    def left_out(self) -> list[ExceptionDraft]:
+        """The exceptions that the request will say: by hand, else by the template."""
+        if self.exceptions is not None:
+            return self.exceptions
+        return (self.template.exceptions if self.template is not None else None) or []
 
     def count(self, role: str) -> int:
         """Listed nodes of a role."""
@@ -127,6 +149,8 @@ class Draft(msgspec.Struct, kw_only=True):
         for field in FIELDS:
             part, _, member = field.partition(".")
             body.setdefault(part, {})[member] = self.value(field, choices)
+        if self.exceptions is not None or self.left_out:
+            body["hardening"]["exceptions"] = [msgspec.structs.asdict(each) for each in self.left_out]
         body["nodes"] = [self.node(index) for index in range(len(self.nodes))]
         body["ssh_config"] = {"username": self.username, "auth_method": self.auth_method}
         return body | {"provision_immediately": self.provision_immediately, "lab": self.lab}

@@ -21,6 +21,7 @@ from tui.wizard.draft import (
     PRIVATE_KEY,
     WORKER,
     Draft,
+    ExceptionDraft,
     NodeDraft,
     Secrets,
 )
@@ -55,6 +56,7 @@ def problems(draft: Draft, choices: Choices, secrets: Secrets) -> list[Problem]:
         *_chosen(draft, choices, COMPONENTS),
         *_networking(draft, choices),
         *_chosen(draft, choices, HARDENING),
+        *_exceptions(draft, choices),
     ]
 
 
@@ -154,6 +156,28 @@ def access(draft: Draft, secrets: Secrets) -> Problems:
     for member in ("passphrase", "password"):
         if any(ord(character) < 32 or ord(character) == 127 for character in getattr(secrets, member)):
             yield Problem(f"ssh_config.{member}", "holds a line break or another control character")
+
+
+def _exceptions(draft: Draft, choices: Choices) -> Problems:
+    first: dict[str, str] = {}
+    for index, each in enumerate(draft.left_out):
+        at = f"hardening.exceptions.{index}"
+        earlier = first.setdefault(each.id, at)
+        kubernetes, linux = HARDENING[:2]
+        switch = kubernetes if each.id.startswith("kubernetes-") else linux
+        if earlier != at:
+            yield Problem(f"{at}.id", f"{each.id[:80]!r} is {earlier} too")
+        elif not draft.value(switch, choices):
+            yield Problem(f"{at}.id", f"needs {switch}")
+        yield from exception_problems(each, f"{at}.")
+
+
+def exception_problems(exception: ExceptionDraft, at: str) -> Problems:
+    """What is wrong with one exception by itself; whether there is such an item, the server knows."""
+    if not exception.id:
+        yield Problem(f"{at}id", "is needed")
+    if not exception.reason:
+        yield Problem(f"{at}reason", "is needed: why is it left out?")
 
 
 def _networking(draft: Draft, choices: Choices) -> Problems:

@@ -19,7 +19,7 @@ from engine.domain.errors import InvalidSpec
 from tests.contract import harness
 from tui.wizard import rules
 from tui.wizard.choices import Choices
-from tui.wizard.draft import Draft, NodeDraft, Secrets, TemplateChoice, tally
+from tui.wizard.draft import Draft, ExceptionDraft, NodeDraft, Secrets, TemplateChoice, tally
 from tui.wizard.drafts import Drafts
 from tui.wizard.host_keys import State
 from tui.wizard.making import Making
@@ -48,6 +48,7 @@ CHOICES = Choices(
         field("nodes.os_type", "debian12", "rocky9"),
     ]
 )
+LEFT_OUT = ExceptionDraft(id="linux-5.1.2", reason="An old client")
 TEMPLATE = TemplateChoice(
     id="7b6e4c1e-1f6b-4f0e-9d7c-1b7f2a5c9e11",
     name="small",
@@ -101,6 +102,25 @@ def test_a_template_fills_and_what_was_changed_by_hand_stays_and_is_said():
     assert "components.cni" not in draft.changed
 
 
+def test_exceptions_are_the_templates_until_somebody_says_others():
+    template = msgspec.structs.replace(TEMPLATE, exceptions=[LEFT_OUT])
+    draft = making(template=template).draft
+    assert draft.request(CHOICES)["hardening"]["exceptions"] == [msgspec.structs.asdict(LEFT_OUT)]
+    draft.exceptions = []
+    assert draft.request(CHOICES)["hardening"]["exceptions"] == []
+    assert "exceptions" not in making().draft.request(CHOICES)["hardening"]
+    draft.says("hardening.level", "1", CHOICES)
+    assert draft.request(CHOICES)["hardening"]["level"] == 1
+    assert msgspec.json.decode(msgspec.json.encode(draft), type=Draft) == draft
+
+
+def test_an_exception_needs_its_reason_and_comes_once():
+    on = {"hardening.enable_cis_linux_benchmark": True}
+    made = making(changed=on, exceptions=[ExceptionDraft(id="linux-5.1.1", reason=""), LEFT_OUT, LEFT_OUT])
+    fields = [each for each in told(made) if each.startswith("hardening.exceptions")]
+    assert fields == ["hardening.exceptions.0.reason", "hardening.exceptions.2.id"]
+
+
 def test_the_tally_says_who_is_missing():
     made = making(template=TEMPLATE)
     assert tally(made.draft, CHOICES) == (
@@ -135,6 +155,7 @@ def test_the_tally_says_who_is_missing():
             "hardening.enable_cis_k8s_benchmark",
             Step.HARDENING,
         ),
+        ({"exceptions": [LEFT_OUT]}, "hardening.exceptions.0.id", Step.HARDENING),
     ],
 )
 def test_what_is_wrong_is_named_by_its_field_and_asked_for_in_its_step(change, wrong, step):
