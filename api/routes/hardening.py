@@ -128,7 +128,7 @@ async def scan(request: guards.AnyRequest, cluster_id: FromPath[str]) -> Respons
 async def rotate_encryption_key(request: guards.AnyRequest, cluster_id: FromPath[str]) -> Response[Accepted]:
     """Queues a job that gives the cluster a new key for what it keeps encrypted, and writes all of that anew.
 
-    409 when the cluster is not provisioned, or encrypts nothing since CIS Kubernetes is off.
+    409 when the cluster is not provisioned, or has no key since CIS Kubernetes was never on.
     """
     message = "Encryption key rotation initiated"
     return await _started(request, cluster_id, JobType.ROTATE_ENCRYPTION_KEY, message)

@@ -82,7 +82,9 @@ def _refuse_pointless(cluster: records.Cluster, job_type: JobType) -> None:
             f"No benchmark is switched on for cluster {cluster.name!r}: there is nothing to harden.",
             remedy="PATCH /api/v1/clusters/{id}/hardening switches one on.",
         )
-    if job_type is JobType.ROTATE_ENCRYPTION_KEY and not asked.enable_cis_k8s_benchmark:
+    # What was applied before it was switched off is still there: such a cluster may well have a key.
+    never = not asked.enable_cis_k8s_benchmark and cluster.hardening_changed_at is None
+    if job_type is JobType.ROTATE_ENCRYPTION_KEY and never:
         raise Conflict(
             f"Cluster {cluster.name!r} encrypts nothing at rest: the CIS Kubernetes benchmark is off.",
             remedy="Switch it on by PATCH /api/v1/clusters/{id}/hardening and run a harden job.",

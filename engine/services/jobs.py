@@ -150,9 +150,10 @@ async def _refuse_retry(job: records.Job) -> None:
     if job.status not in FINAL_JOB_STATUSES:
         raise Conflict(f"Job {job.id} is {job.status.value}; only a job that has ended can be retried.")
     if job.status is JobStatus.SUCCESS and not job.left_out:
+        again = JobType.PROVISION if job.type is JobType.DEPROVISION else job.type
         raise Conflict(
             f"Job {job.id} succeeded; there is nothing to retry.",
-            remedy="POST /api/v1/clusters/{id}/provision runs the whole playbook again.",
+            remedy=f"POST /api/v1/clusters/{{id}}/{again.value} runs the whole playbook again.",
         )
     # Between a job and its retry somebody may have looked at the cluster; that changes nothing.
     others = READ_ONLY_JOBS - {job.type}

@@ -251,6 +251,12 @@ async def test_jobs_of_hardening_need_what_they_work_on_to_be_switched_on(api: A
     assert (harden.status_code, rotate.status_code, scan.status_code) == (409, 409, 202)
     assert (await admin.get("/api/v1/jobs")).json()["total"] == 2
 
+    await admin.post(f"/api/v1/jobs/{scan.json()['job_id']}/cancel")
+    for wanted in (True, False):
+        await admin.patch(HARDENING, json={"enable_cis_k8s_benchmark": wanted})
+    later = await admin.post("/api/v1/clusters/yard-1/rotate-encryption-key")
+    assert later.status_code == 202  # what was on for a while may have left a key
+
 
 async def test_jobs_of_hardening_have_phases_of_their_own_and_leave_the_status(api: Api) -> None:
     admin = await api.admin()
