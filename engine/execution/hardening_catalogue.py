@@ -22,9 +22,8 @@ from engine.domain.hardening_rules import LEVELS
 from engine.domain.statuses import OsType
 
 _ID = re.compile(r"(linux|kubernetes)-[1-9]\d?(\.[1-9]\d?){1,4}|lynis-[A-Z]{2,5}-\d{4}")
-_NUMBER = re.compile(
-    r"([1-9]\d?(\.[1-9]\d?){1,4})?"
-)  # empty: not in that benchmark, and applied all the same
+# Empty: not in that benchmark, and applied all the same. What only Lynis tells has the id of its test.
+_NUMBER = re.compile(r"([1-9]\d?(\.[1-9]\d?){1,4})?|[A-Z]{2,5}-\d{4}")
 _RULE = re.compile(r"[a-z][a-z0-9_]+")
 _NUMBERED = frozenset(OsType) - {OsType.DEBIAN12}  # its number is the id
 
