@@ -89,8 +89,8 @@ def _problem(item_id: str, item: Item) -> str:
         system not in _NUMBERED or not _NUMBER.fullmatch(number) for system, number in item.numbers.items()
     ):
         return "has a number that is none, or one for debian12, whose number is the id"
-    if item.numbers and benchmark_of(item_id) is not Benchmark.LINUX:
-        return "has the numbers of operating systems, which only items of the Linux benchmark have"
+    if item.numbers and benchmark_of(item_id) is Benchmark.KUBERNETES:
+        return "has the numbers of operating systems, which no item of the Kubernetes benchmark has"
     if not all(_RULE.fullmatch(rule) for rule in item.rules):
         return "has a rule that is no short id of the SCAP Security Guide"
     return ""
