@@ -18,8 +18,8 @@ _LONG = (b"text/event-stream", b"text/csv", b"application/jsonl")
 class Deadline:
     """Ends a request that has not answered in time with 503, or 408 when it has not been sent in time.
 
-    An answer that has begun is cut, unless it is of a type that may be long, and so is a stream whose reader
-    does not read.
+    An answer that has begun is cut, unless it is a file or of a type that may be long, and so is a stream
+    whose reader does not read.
     """
 
     def __init__(self, app: App, *, seconds: float = SECONDS) -> None:
@@ -90,5 +90,6 @@ def _has_body(scope: Scope) -> bool:
 
 
 def _is_long(message: Message) -> bool:
-    kind = next((value for name, value in message.get("headers", []) if name.lower() == b"content-type"), b"")
-    return bool(kind.startswith(_LONG))
+    told = {name.lower(): value for name, value in message.get("headers", [])}
+    is_file = told.get(b"content-disposition", b"").startswith(b"attachment")
+    return is_file or bool(told.get(b"content-type", b"").startswith(_LONG))

@@ -192,6 +192,18 @@ class ChangeKind(enum.StrEnum):
     OTHER = "other"
 
 
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """How a rule came out on a host."""
+
+    item: str
+    title: str
+    outcome: Outcome
+
+
+#: How rules came out, by host, scanner and rule.
+Outcomes = Mapping[tuple[str, Scanner, str], Known]
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A result that is not what it was; an outcome is None where there was no such result."""
 
@@ -215,11 +227,28 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         return ChangeKind.FIXED if self.before is Outcome.FAIL else ChangeKind.OTHER
 
 
-def ordered(changes: Iterable[Change]) -> list[Change]:
-    """Changes by kind, then host, scanner and rule, with numbers in them as numbers."""
+def changes(before: Outcomes, after: Outcomes) -> list[Change]:
+    """What is not as it was: by kind, then host, scanner and rule, with numbers in them as numbers."""
     kinds = tuple(ChangeKind)
+    found = []
+    for place in before.keys() | after.keys():
+        old, new = before.get(place), after.get(place)
+        if (known := new or old) is None or (old and new and old.outcome is new.outcome):
+            continue
+        host, scanner, rule = place
+        found.append(
+            Change(
+                host=host,
+                scanner=scanner,
+                rule=rule,
+                item=known.item,
+                title=known.title,
+                before=old.outcome if old else None,
+                after=new.outcome if new else None,
+            )
+        )
     return sorted(
-        (change for change in changes if change.before is not change.after),
+        found,
         key=lambda change: (
             kinds.index(change.kind),
             _natural(change.host),

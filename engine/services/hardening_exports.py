@@ -76,20 +76,15 @@ async def _json(report: HardeningReport, cluster: str) -> AsyncIterator[bytes]:
     }
     head = _Head(format=FORMAT, cluster={"id": str(report.cluster_id), "name": cluster}, report=described)
     yield msgspec.json.encode(head)[:-1] + b',"results":['
-    first, position = True, 0
-    while True:
-        found, more = await rows.results_from(report.id, position)
-        if found:
-            yield (b"" if first else b",") + msgspec.json.encode(found)[1:-1]
-            first = False
-        if more is None:
-            break
-        position = more
+    separator = b""
+    async for found in rows.every_result(report.id):
+        yield separator + msgspec.json.encode(found)[1:-1]
+        separator = b","
     yield b"]}\n"
 
 
 async def _html(report: HardeningReport, cluster: str) -> AsyncIterator[bytes]:
-    told = await _every(report, None)
+    told = await _every(report)
     yield await asyncio.to_thread(hardening_page.render, report, cluster, told)
 
 
@@ -99,10 +94,5 @@ async def _sarif(report: HardeningReport, cluster: str) -> AsyncIterator[bytes]:
     yield msgspec.json.encode(document)
 
 
-async def _every(report: HardeningReport, outcomes: Sequence[Outcome] | None) -> list[Result]:
-    every: list[Result] = []
-    position: int | None = 0
-    while position is not None:
-        found, position = await rows.results_from(report.id, position, outcomes=outcomes)
-        every += found
-    return every
+async def _every(report: HardeningReport, outcomes: Sequence[Outcome] | None = None) -> list[Result]:
+    return [result async for found in rows.every_result(report.id, outcomes) for result in found]

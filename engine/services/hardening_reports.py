@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import uuid
 import zlib
@@ -213,8 +214,9 @@ async def difference(principal: Principal, report_id: uuid.UUID, against: uuid.U
             raise InvalidSpec([FieldProblem("against", "is a report of another cluster")])
         if (earlier.created_at, earlier.id) > (after.created_at, after.id):
             raise InvalidSpec([FieldProblem("against", "is the later report: compare the other way round")])
-    changes = await rows.changes(require_kept(earlier).id, after.id)
-    return Difference(before=earlier, after=after, changes=hardening_report.ordered(changes))
+    then, now = await rows.outcomes(require_kept(earlier).id), await rows.outcomes(after.id)
+    changes = await asyncio.to_thread(hardening_report.changes, then, now)
+    return Difference(before=earlier, after=after, changes=changes)
 
 
 def require_kept(report: HardeningReport) -> HardeningReport:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import batched
+from typing import Any
 
 import msgspec
 
 from engine.domain.hardening import Outcome, Scanner
-from engine.domain.hardening_report import Change, Counts, Result, ScannerSummary
+from engine.domain.hardening_report import Counts, Known, Outcomes, Result, ScannerSummary
 from engine.store import database, hardening_records, rows
 
 BATCH = 5000  # results in one statement
 
 _LINE = "id, cluster_id, job_id, job_type, score, counts, scanners, kept, created_at"
 _NEWEST = "ORDER BY created_at DESC, id DESC"
-_RESULTS = """
-    FROM hardening_result AS result JOIN hardening_rule AS rule
-    ON rule.report_id = result.report_id AND rule.number = result.number"""
-_RESULT = """
-    result.host, rule.scanner, rule.rule, rule.title, result.outcome, rule.item, rule.severity,
-    result.evidence, rule.remediation, rule.reason, rule.excepted_by AS by"""
-_FOUND = """(strpos(lower(rule.title), {0}) > 0 OR strpos(lower(rule.rule), {0}) > 0
-    OR strpos(lower(rule.item), {0}) > 0 OR strpos(lower(result.host), {0}) > 0)"""
+# Rules that fit are found first and once: fresh reports have no statistics, and the server would else look
+# through all rules for each result.
+_RULES = "result.number = ANY (ARRAY(SELECT number FROM hardening_rule WHERE report_id = $1 AND {}))"
+_SCANNER = _RULES.format("scanner = {}")
+_WORDS = "strpos(lower(title), {0}) > 0 OR strpos(lower(rule), {0}) > 0 OR strpos(lower(item), {0}) > 0"
+_FOUND = f"({_RULES.format(f'({_WORDS})')} OR strpos(lower(result.host), {{0}}) > 0)"
 
 
 class ReportLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,39 +166,62 @@ async def results(
     chosen = rows.Filter()
     chosen.add("result.report_id = {}", report_id)
     chosen.add("result.host = {}", filters.host and rows.storable(filters.host))
-    chosen.add("rule.scanner = {}", filters.scanner and filters.scanner.value)
     chosen.add("result.outcome = {}", filters.outcome and filters.outcome.value)
+    chosen.add(_SCANNER, filters.scanner and filters.scanner.value)
     chosen.add(_FOUND, rows.needle(filters.search))
-    counted = await database.fetch_one(f"SELECT count(*) AS n {_RESULTS}{chosen.where}", *chosen.values)
+    of = f"FROM hardening_result AS result{chosen.where}"
+    counted = await database.fetch_one(f"SELECT count(*) AS n {of}", *chosen.values)
     assert counted is not None
     place = len(chosen.values)
     sql = f"""
-        SELECT {_RESULT} {_RESULTS}{chosen.where}
-        ORDER BY result.position OFFSET ${place + 1} LIMIT ${place + 2}"""
-    return await rows.many(Result, sql, *chosen.values, offset, limit), counted["n"]
+        SELECT result.number, host, outcome, evidence {of}
+        ORDER BY position OFFSET ${place + 1} LIMIT ${place + 2}"""
+    found = await database.fetch(sql, *chosen.values, offset, limit)
+    rules = await _rules(report_id, {row["number"] for row in found})
+    return [_result(row, rules) for row in found], counted["n"]
 
 
-async def results_from(
-    report_id: uuid.UUID, position: int, *, outcomes: Sequence[Outcome] | None = None, limit: int = BATCH
-) -> tuple[list[Result], int | None]:
-    """Results of a report from a position on, and the position to go on from: None at the end."""
+async def every_result(
+    report_id: uuid.UUID, outcomes: Sequence[Outcome] | None = None
+) -> AsyncIterator[list[Result]]:
+    """All results of a report, or those with these outcomes, in its order and in batches."""
+    rules = await _rules(report_id)
     wanted = None if outcomes is None else [outcome.value for outcome in outcomes]
-    sql = f"""
-        SELECT result.position, {_RESULT} {_RESULTS}
-        WHERE result.report_id = $1 AND result.position >= $2
-        AND ($3::text[] IS NULL OR result.outcome = ANY($3)) ORDER BY result.position LIMIT $4"""
-    found = await database.fetch(sql, report_id, position, wanted, limit)
-    more = found[-1]["position"] + 1 if len(found) == limit else None
-    return [msgspec.convert(row, Result) for row in found], more
+    sql = """
+        SELECT position, number, host, outcome, evidence FROM hardening_result
+        WHERE report_id = $1 AND position > $2 AND ($3::text[] IS NULL OR outcome = ANY($3))
+        ORDER BY position LIMIT $4"""
+    last = -1
+    while found := await database.fetch(sql, report_id, last, wanted, BATCH):
+        yield [_result(row, rules) for row in found]
+        last = found[-1]["position"]
 
 
-async def changes(earlier: uuid.UUID, later: uuid.UUID) -> list[Change]:
-    """What is not the same in two reports, in no order."""
-    lines = f"SELECT result.host, rule.scanner, rule.rule, rule.item, rule.title, result.outcome {_RESULTS}"
-    sql = f"""
-        SELECT host, scanner, rule, coalesce(a.item, b.item) AS item, coalesce(a.title, b.title) AS title,
-            b.outcome AS before, a.outcome AS after
-        FROM ({lines} WHERE result.report_id = $1) AS b
-        FULL JOIN ({lines} WHERE result.report_id = $2) AS a USING (host, scanner, rule)
-        WHERE a.outcome IS DISTINCT FROM b.outcome"""
-    return await rows.many(Change, sql, earlier, later)
+async def outcomes(report_id: uuid.UUID) -> Outcomes:
+    """All outcomes of a report without what they rest on."""
+    rules = await _rules(report_id)
+    sql = """
+        SELECT number, array_agg(host) AS hosts, array_agg(outcome) AS outcomes
+        FROM hardening_result WHERE report_id = $1 GROUP BY number"""
+    found: dict[tuple[str, Scanner, str], Known] = {}
+    for row in await database.fetch(sql, report_id):
+        rule = rules[row["number"]]
+        for host, outcome in zip(row["hosts"], row["outcomes"], strict=True):
+            found[host, Scanner(rule["scanner"]), rule["rule"]] = Known(
+                item=rule["item"], title=rule["title"], outcome=Outcome(outcome)
+            )
+    return found
+
+
+async def _rules(report_id: uuid.UUID, numbers: Collection[int] | None = None) -> dict[int, dict[str, Any]]:
+    """What hosts share, by number: of all rules of a report or of these."""
+    sql = """
+        SELECT number, scanner, rule, item, title, severity, remediation, reason, excepted_by AS by
+        FROM hardening_rule WHERE report_id = $1 AND ($2::integer[] IS NULL OR number = ANY($2))"""
+    found = await database.fetch(sql, report_id, None if numbers is None else list(numbers))
+    return {row.pop("number"): row for row in found}
+
+
+def _result(row: dict[str, Any], rules: Mapping[int, dict[str, Any]]) -> Result:
+    own = {name: row[name] for name in ("host", "outcome", "evidence")}
+    return msgspec.convert(own | rules[row["number"]], Result)

@@ -6,7 +6,7 @@ import pytest
 
 from engine.domain import hardening_report
 from engine.domain.hardening import Disposition, Finding, HostScan, Item, Outcome, Scanner
-from engine.domain.hardening_report import By, Change, ChangeKind, Counts, Grounds
+from engine.domain.hardening_report import By, ChangeKind, Counts, Grounds, Known
 from engine.domain.statuses import OsType
 
 CATALOGUE = {
@@ -164,31 +164,38 @@ def test_what_nodes_send_is_bounded():
 
 
 def test_changes_are_told_worst_first_and_numbers_are_numbers():
-    def change(host: str, rule: str, before: Outcome | None, after: Outcome | None) -> Change:
-        return Change(
-            host=host, scanner=Scanner.OPENSCAP, rule=rule, item="", title="", before=before, after=after
-        )
-
     failed, passed = Outcome.FAIL, Outcome.PASS
-    found = hardening_report.ordered(
-        [
-            change("w-10", "5.2.9", failed, Outcome.EXCEPTED),
-            change("w-9", "5.2.10", failed, passed),
-            change("w-9", "5.2.9", failed, passed),
-            change("w-9", "same", passed, passed),
-            change("w-1", "new", None, failed),
-            change("w-1", "old", failed, None),
-            change("w-2", "manual", passed, Outcome.MANUAL),
-            change("w-2", "worse", Outcome.EXCEPTED, failed),
-        ]
-    )
+    outcomes = {
+        ("w-10", "5.2.9"): (failed, passed),
+        ("w-9", "5.2.10"): (failed, Outcome.EXCEPTED),
+        ("w-9", "5.2.9"): (failed, passed),
+        ("w-9", "same"): (passed, passed),
+        ("w-1", "new"): (None, failed),
+        ("w-1", "old"): (failed, None),
+        ("w-2", "manual"): (passed, Outcome.MANUAL),
+        ("w-2", "worse"): (Outcome.EXCEPTED, failed),
+    }
 
-    assert [(each.kind, each.host, each.rule) for each in found] == [
-        (ChangeKind.BROKEN, "w-2", "worse"),
-        (ChangeKind.FIXED, "w-9", "5.2.9"),
-        (ChangeKind.FIXED, "w-9", "5.2.10"),
-        (ChangeKind.FIXED, "w-10", "5.2.9"),
-        (ChangeKind.APPEARED, "w-1", "new"),
-        (ChangeKind.GONE, "w-1", "old"),
-        (ChangeKind.OTHER, "w-2", "manual"),
+    def side(place: int) -> dict[tuple[str, Scanner, str], Known]:
+        return {
+            (host, Scanner.OPENSCAP, rule): Known(item="", title=f"As of {place}", outcome=both[place])
+            for (host, rule), both in outcomes.items()
+            if both[place] is not None
+        }
+
+    found = hardening_report.changes(side(0), side(1))
+
+    assert [(each.kind, each.host, each.rule, each.title[-1]) for each in found] == [
+        (ChangeKind.BROKEN, "w-2", "worse", "1"),
+        (ChangeKind.FIXED, "w-9", "5.2.9", "1"),
+        (ChangeKind.FIXED, "w-9", "5.2.10", "1"),
+        (ChangeKind.FIXED, "w-10", "5.2.9", "1"),
+        (ChangeKind.APPEARED, "w-1", "new", "1"),
+        (ChangeKind.GONE, "w-1", "old", "0"),
+        (ChangeKind.OTHER, "w-2", "manual", "1"),
     ]
+    assert [(each.before, each.after) for each in found[:2]] == [
+        (Outcome.EXCEPTED, failed),
+        (failed, passed),
+    ]
+    assert hardening_report.changes(side(1), side(1)) == []
