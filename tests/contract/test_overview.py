@@ -97,6 +97,7 @@ async def test_a_job_is_seen_waiting_then_running_with_its_phase(api: Api) -> No
     assert (seen["clusters"], seen["clusters_count"]) == ({"pending": 1, "provisioning": 1}, 2)
     assert (seen["nodes"], seen["nodes_count"]) == ({"pending": 2, "provisioning": 2}, 4)
     [job] = seen["running"]
+    phases = len((await admin.get(f"/api/v1/jobs/{run.job_id}")).json()["phases"])
     assert job.pop("started_at")
     assert job.pop("cluster_id")
     assert job == {
@@ -105,8 +106,8 @@ async def test_a_job_is_seen_waiting_then_running_with_its_phase(api: Api) -> No
         "cluster_name": "yard-1",
         "phase": "Join the workers",
         "phases_done": 1,
-        "phases": 9,
-        "progress": 11,
+        "phases": phases,
+        "progress": 100 // phases,
         "estimated_finish_at": None,
     }
     assert seen["workers"] == [{"name": "a", "state": "ready", "jobs": 0, "forks": 8, "forks_used": 0}]
