@@ -147,6 +147,7 @@ def main():
         installed=installed(module, module.params["packages"]),
         ssh_ports=ports or [module.params["ssh_port"]],
         foreign_drops=foreign_drops(ruleset) + (["firewalld runs"] if active[:1] == ["active"] else []),
+        has_package_lists=bool(glob.glob("/var/lib/apt/lists/*_Packages*")),
         has_firewall_file=os.path.exists("/etc/keelyard/firewall.nft"),
         has_own_table=any((table["family"], table["name"]) == OWN_TABLE for table in tables),
         wireless_drivers=wireless_drivers(),
