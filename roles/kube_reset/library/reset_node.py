@@ -26,8 +26,10 @@ from ansible.module_utils.keelyard import HOME, IDENTITY, ORIGINALS, PATH, Owned
 
 UNITS = [
     "keelyard-kubelet-approver.service", "keelyard-static-pods.service", "kubelet.service", "keelyard-routes.service",
-    "containerd.service",
+    "containerd.service", "keelyard-firewall.service",
 ]  # fmt: skip
+MOUNTS = ["tmp.mount"]  # not at boot any more; to unmount what this very run works in would be to end it
+UMASK = "/90-keelyard-umask.conf"  # is written before there is a runtime of ours
 STATE = ["/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/run/flannel", "/var/lib/kubeadm", "/var/lib/keelyard-approver"]
 RUNTIME_STATE = ["/var/lib/containerd", "/run/containerd"]
 LINKS = ["cni0", "flannel.1"]
@@ -86,6 +88,9 @@ def stop_units(module, owned):
             done.append("stopped " + unit)
             if not module.check_mode:
                 run(module, "systemctl", "disable", "--now", unit)
+    for unit in MOUNTS:
+        if "/etc/systemd/system/" + unit in owned and not module.check_mode:
+            run(module, "systemctl", "disable", unit)
     return done
 
 
@@ -194,7 +199,7 @@ def main():
     if identity.get("cluster_id") != module.params["cluster_id"]:
         module.exit_json(changed=False, msg="nothing of this cluster is recorded here")
     owned = Owned()
-    ours_is_runtime = any("containerd" in path for path in owned.entries)
+    ours_is_runtime = any("containerd" in path and not path.endswith(UMASK) for path in owned.entries)
     state = STATE + (RUNTIME_STATE if ours_is_runtime else [])
     done = stop_units(module, owned)
     if ours_is_runtime:
@@ -206,6 +211,8 @@ def main():
     done += remove_files(module, owned)
     edit(module, "/etc/hosts", r"(?ms)^# BEGIN keelyard\n.*?^# END keelyard\n", "")
     edit(module, "/etc/fstab", r"(?m)^# keelyard: ", "")
+    for path in ["/etc/sysctl.conf", *glob.glob("/etc/sysctl.d/*.conf")]:
+        edit(module, os.path.realpath(path), r"(?m)^# keelyard [a-z0-9-]+: ", "")
     if not module.check_mode:
         run(module, "systemctl", "daemon-reload")
         shutil.rmtree(os.path.dirname(ORIGINALS), ignore_errors=True)

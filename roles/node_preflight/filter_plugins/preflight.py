@@ -118,15 +118,16 @@ def preflight_peers(hosts, hostvars, self_name, ports):
         inspection, discovered = (hostvars[host].get(name) or {} for name in ("node_preflight_inspection", "discover_node"))
         if host == self_name or "problems" not in inspection or not discovered.get("address"):
             continue
-        is_control_plane = host in ports["control_planes"]
+        for_everyone = [6443] if host in ports["control_planes"] else []
         peers.append(
             {
                 "name": host,
                 "address": discovered["address"],
                 "mtu": discovered["interface"]["mtu"],
-                "tcp": [6443, 10250] if is_control_plane else [10250],
+                # A hardened node opens what is for nodes alone when it is hardened again, with this one among them.
+                "tcp": for_everyone if inspection.get("guarded") else [*for_everyone, 10250],
                 # A node of ours already has flannel's kernel socket on the UDP port, which answers no probe.
-                "udp": [] if inspection["ours"] else ports["udp"],
+                "udp": [] if inspection["ours"] or inspection.get("guarded") else ports["udp"],
             }
         )
     return peers

@@ -135,3 +135,19 @@ def test_several_control_planes_are_refused_for_now():
     found = report({"n1": inspected()}, {"n1": node()}, control_planes=["n1", "n2", "n3"])
 
     assert found["problems"][0]["check"] == "topology"
+
+
+def test_a_hardened_node_is_asked_only_for_what_it_opens_to_everyone():
+    hostvars = {
+        "n1": {"node_preflight_inspection": {**inspected(), "guarded": True}, "discover_node": node()},
+        "n2": {"node_preflight_inspection": inspected(), "discover_node": node()},
+        "n3": {},
+    }
+    ports = {"control_planes": ["n1"], "udp": [8472]}
+
+    found = preflight.preflight_peers(["n1", "n2", "n3"], hostvars, "n3", ports)
+
+    assert [(peer["name"], peer["tcp"], peer["udp"]) for peer in found] == [
+        ("n1", [6443], []),
+        ("n2", [10250], [8472]),
+    ]
