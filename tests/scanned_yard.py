@@ -11,6 +11,7 @@ from engine.domain.hardening import Disposition, Finding, HostScan, Item, Outcom
 from engine.domain.hardening_report import Grounds
 from engine.domain.statuses import JobStatus, OsType
 from engine.services import hardening_reports
+from engine.services.hardening_reports import Scan
 from engine.store import database
 from tests.contract.harness import Api, Run
 
@@ -41,7 +42,9 @@ async def scan(server: Api, client: httpx.AsyncClient, cluster: str) -> None:
             )
         ]
         judged = hardening_report.judge(found, Grounds(hosts=HOSTS, catalogue=_ITEMS))
-        report_id = await hardening_reports.record(uuid.UUID(started["job_id"]), run.attempt, judged, ())
+        report_id = await hardening_reports.record(
+            uuid.UUID(started["job_id"]), run.attempt, Scan(judgement=judged)
+        )
         await run.finish(JobStatus.SUCCESS)
         when = f"2026-11-{day} 09:12+00"
         await database.fetch(
