@@ -124,23 +124,37 @@ def unwell(plan):
     return sick + [name for name, port in PORTS.items() if not answers("https://127.0.0.1:%d/healthz" % port)]
 
 
+def attempts(component):
+    """Log directory of each of a component's pods → the number of its last start, counted from 0. The kubelet names logs by it."""
+    found = {}
+    for path in glob.glob("/var/log/pods/kube-system_%s-*/%s/*.log" % (component, component)):
+        number = os.path.basename(path)[: -len(".log")]
+        if number.isdigit():
+            directory = os.path.dirname(path)
+            found[directory] = max(found.get(directory, -1), int(number))
+    return found
+
+
 class Starts:
     """What of the changed components started since the change."""
 
     def __init__(self, components, since):
         self.since = since
-        self.seen = {name: set() for name in components}
+        self.before = {name: attempts(name) for name in components}
+
+    def count(self, name):
+        """How often a component was started since the change."""
+        return sum(number - self.before[name].get(directory, -1) for directory, number in attempts(name).items())
 
     def waiting(self):
         """The components without a process of their new kind; raises RuntimeError for one that keeps ending."""
         missing = []
-        for name, seen in self.seen.items():
-            new = {pid for pid, started in processes(name).items() if started >= self.since}
-            seen |= new
-            if not new:
-                missing.append(name)
-                if len(seen) >= ENDS_MOST:
-                    raise RuntimeError("%s started %d times and ended each time: %s" % (name, len(seen), last_words(name)))
+        for name in self.before:
+            if any(started >= self.since for started in processes(name).values()):
+                continue
+            missing.append(name)
+            if self.count(name) >= ENDS_MOST:
+                raise RuntimeError("%s started %d times and ended each time: %s" % (name, self.count(name), last_words(name)))
         return missing
 
 

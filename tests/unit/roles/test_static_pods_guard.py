@@ -34,14 +34,17 @@ class World:
         return self.now
 
     def processes(self, component: str) -> dict[int, float]:
-        """A changed manifest is a new process; a wrong one ends before anybody sees it twice."""
+        """A changed manifest is a new process; a wrong one ends before anybody sees it."""
         if component != "kube-apiserver":
             return {1: 10.0}
         text = self.manifest.read_text()
         if text != self.running[0] or self.running[1] in self.ended or "--wrong" in text:
             self.pids += 1
             self.running = (text, self.pids, self.now)
-        return {self.running[1]: self.running[2]} if "--wrong" not in text or self.pids % 2 else {}
+        return {self.running[1]: self.running[2]} if "--wrong" not in text else {}
+
+    def attempts(self, component: str) -> dict[str, int]:
+        return {"pod": self.pids} if component == "kube-apiserver" else {}
 
     def answers(self, url: str) -> bool:
         if ":6443" not in url:
@@ -73,6 +76,7 @@ def world(code: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     )
     monkeypatch.setattr(code, "time", clock)
     monkeypatch.setattr(code, "processes", made.processes)
+    monkeypatch.setattr(code, "attempts", made.attempts)
     monkeypatch.setattr(code, "answers", made.answers)
     monkeypatch.setattr(code, "last_words", lambda component: f"{component} complained")
     monkeypatch.setattr(code.os, "kill", made.kill)
@@ -146,7 +150,7 @@ def test_a_reboot_in_between_is_taken_up_where_it_was(code, world, monkeypatch):
         code.work(str(world.home))
     monkeypatch.undo()
     assert world.manifest.read_text() == "new --wrong"
-    for name, fake in (("processes", world.processes), ("answers", world.answers), ("last_words", str)):
+    for name, fake in (("processes", world.processes), ("attempts", world.attempts), ("answers", world.answers), ("last_words", str)):
         monkeypatch.setattr(code, name, fake)
     clock = SimpleNamespace(sleep=world.sleep, monotonic=world.monotonic, clock_gettime=world.clock_gettime, CLOCK_BOOTTIME=7)
     monkeypatch.setattr(code, "time", clock)
