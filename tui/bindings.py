@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 import unicodedata
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from textual.app import App
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.keys import KEY_NAME_REPLACEMENTS, Keys
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input, TextArea
 
@@ -32,6 +35,13 @@ def of(kind: type[DOMNode]) -> Mapping[str, Binding]:
             bindings = (each for each in base.__dict__.get("BINDINGS", ()) if isinstance(each, Binding))
             found |= {binding.id: binding for binding in bindings if binding.id}
     return found
+
+
+def shown(screen: Screen[Any], name: str) -> str:
+    """The key of a screen's binding as it is shown, wherever the configuration has moved it."""
+    binding = of(type(screen))[name]
+    keys = screen.app._keymap.get(name, binding.key)  # noqa: SLF001  told nowhere else
+    return screen.app.get_key_display(replace(binding, key=keys.partition(",")[0]))
 
 
 def owners() -> Iterator[type[DOMNode]]:

@@ -69,8 +69,7 @@ class Dress(SeatedApp):
     def tell(self, line: str, *, failed: bool = False) -> None:
         """Shows a passing line; failures stay longer."""
         self.notify(
-            text.clean(line),
-            title="✗ not done" if failed else "",
+            f"✗ not done: {text.clean(line)}" if failed else text.clean(line),
             severity="error" if failed else "information",
             timeout=10 if failed else 4,
             markup=False,

@@ -36,6 +36,7 @@ class Following:
 
     def __init__(self) -> None:
         self.changed = asyncio.Event()  # the open connection does not carry what is wanted now
+        self.listener: Callable[[], object] | None = None  # of that connection
         self._jobs: list[FollowedJob] = []
 
     def add(self, job: FollowedJob) -> None:
@@ -44,14 +45,14 @@ class Following:
             return
         self._jobs.append(job)
         job.tell(StreamState.CONNECTING)
-        self.changed.set()
+        self._change()
 
     def drop(self, job: FollowedJob) -> None:
         """Nobody looks at it any more; it can be added again where it was left."""
         if job in self._jobs:
             self._jobs.remove(job)
             if not job.is_over:
-                self.changed.set()
+                self._change()
 
     def positions(self) -> dict[str, int]:
         """The jobs to ask for, each with the sequence behind which its events are wanted."""
@@ -90,6 +91,11 @@ class Following:
         for job in self._wanted():
             if job.job_id in refused:
                 job.tell(StreamState.REFUSED, why)
+
+    def _change(self) -> None:
+        self.changed.set()
+        if self.listener is not None:
+            self.listener()
 
     def _wanted(self) -> list[FollowedJob]:
         return [job for job in self._jobs if not job.is_over]

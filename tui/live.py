@@ -145,15 +145,20 @@ class Live:
 
     async def _read(self, jobs: Mapping[str, int]) -> tuple[_End, float]:
         """One connection until it ends or other jobs are wanted; and how long its server wants to rest."""
-        reading = asyncio.create_task(self._receive(jobs))
-        switching = asyncio.create_task(self._following.changed.wait())
+        scope = asyncio.timeout(None)
+
+        def leave() -> None:
+            if not scope.expired():
+                scope.reschedule(asyncio.get_running_loop().time())
+
         try:
-            await asyncio.wait({reading, switching}, return_when=asyncio.FIRST_COMPLETED)
-            return reading.result() if reading.done() else (_End.OTHER_JOBS, 0.0)
-        finally:  # closed before there is another
-            reading.cancel()
-            switching.cancel()
-            await asyncio.wait({reading, switching})
+            async with scope:
+                self._following.listener = leave
+                return await self._receive(jobs)
+        except TimeoutError:
+            return _End.OTHER_JOBS, 0.0
+        finally:
+            self._following.listener = None
 
     async def _receive(self, jobs: Mapping[str, int]) -> tuple[_End, float]:
         parser = Parser()

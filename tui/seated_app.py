@@ -71,7 +71,7 @@ class SeatedApp(App[None]):
         try:
             client = self._seats.get(message.name) or self._connect(message.name)
         except (ValueError, errors.ConfigUnreadable) as wrong:
-            self.notify(text.clean(str(wrong)), title="✗ not done", severity="error", markup=False)
+            self.notify(f"✗ not done: {text.clean(str(wrong))}", severity="error", markup=False)
             return
         self._seats[message.name] = client
         await self._sit(client)
@@ -128,7 +128,7 @@ class SeatedApp(App[None]):
             self.begin()
 
     def _tell(self, line: str) -> None:
-        self.notify(text.clean(line), title="▲", severity="warning", timeout=15, markup=False)
+        self.notify(f"▲ {text.clean(line)}", severity="warning", timeout=15, markup=False)
 
     @on(messages.SignInNeeded)
     def _sign_in_again(self, message: messages.SignInNeeded) -> None:

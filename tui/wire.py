@@ -40,7 +40,7 @@ from api.schemas.overview import Attention, Overview, RunningJob, WorkerUse
 from api.schemas.plans import Plan, PlanDiff, PlanItem, PlanLine
 from api.schemas.plans import as_text as plan_as_text
 from api.schemas.plans import is_empty as plan_is_empty
-from api.schemas.schedules import Schedule, ScheduleRun
+from api.schemas.schedules import DueTime, DueTimes, Schedule, ScheduleRun
 from api.schemas.service_tokens import ServiceToken, ServiceTokenMade
 from api.schemas.templates import Template
 from api.schemas.tenants import Member, Tenant
@@ -71,6 +71,8 @@ __all__ = [
     "Deleted",
     "Delivery",
     "DeliveryQueued",
+    "DueTime",
+    "DueTimes",
     "Event",
     "EventPage",
     "ExceptionBody",

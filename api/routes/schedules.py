@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from litestar import Response, Router, delete, get, patch, post, put
@@ -24,6 +25,9 @@ _OutcomeFilter = Annotated[
     str | None,
     QueryParameter(pattern=f"^({'|'.join(RunOutcome)})$", description="started, missed or skipped"),
 ]
+
+_Cron = Annotated[str, QueryParameter(description="Five fields, as in a schedule")]
+_Zone = Annotated[str, QueryParameter(description="An IANA time zone such as Europe/Berlin")]
 
 
 @get("/", summary="List schedules", guards=_READ, opt={"refuses": (404,)})
@@ -58,6 +62,13 @@ async def create(request: guards.AnyRequest, data: JSONBody[wire.ScheduleRequest
         return replies.Answer(201, _schedule(made), {"Location": f"/api/v1/schedules/{made.schedule.id}"})
 
     return await replies.once(request, work)
+
+
+@get("/preview", summary="Preview due times", guards=_READ)
+async def preview(request: guards.AnyRequest, cron: _Cron = "", time_zone: _Zone = "UTC") -> wire.DueTimes:
+    """When a schedule with this expression would be due next, by both clocks. Nothing is saved."""
+    found = schedules.preview_of(guards.principal(request), cron, time_zone)
+    return wire.DueTimes(data=[_due(*each) for each in found])
 
 
 @get("/{schedule_id:str}", summary="Get schedule", guards=_READ)
@@ -183,10 +194,12 @@ def _schedule(view: ScheduleView) -> wire.Schedule:
         updated_at=schedule.updated_at,
         last_run=None if view.last is None else _run(view.last),
         next_run=schedule.next_run_at,
-        preview=[
-            wire.DueTime(utc=due, local=there.isoformat()) for due, there in schedules.preview(schedule)
-        ],
+        preview=[_due(*each) for each in schedules.preview(schedule)],
     )
+
+
+def _due(utc: datetime, there: datetime) -> wire.DueTime:
+    return wire.DueTime(utc=utc, local=there.isoformat())
 
 
 def _run(run: schedules.Run) -> wire.ScheduleRun:
@@ -209,6 +222,7 @@ router = Router(
     route_handlers=[
         list_schedules,
         create,
+        preview,
         get_schedule,
         replace,
         switch,

@@ -44,6 +44,12 @@ class DueTime(Reply):
     local: str
 
 
+class DueTimes(Reply):
+    """The next due times of an expression."""
+
+    data: list[DueTime]
+
+
 class ScheduleRun(Reply):
     """What became of a due time; for `missed`, of `due_count` of them from `due_at` to `last_due_at`."""
 

@@ -21,7 +21,19 @@ from engine.store import clusters as cluster_rows
 from engine.store import database, jobs, records, schedules
 from engine.store.schedules import ScheduleView
 
-__all__ = ["Run", "ScheduleView", "Wanted", "create", "delete", "get", "page", "parse_id", "preview", "put"]
+__all__ = [
+    "Run",
+    "ScheduleView",
+    "Wanted",
+    "create",
+    "delete",
+    "get",
+    "page",
+    "parse_id",
+    "preview",
+    "preview_of",
+    "put",
+]
 
 Run = records.ScheduleRun
 
@@ -78,6 +90,14 @@ async def run_page(
 def preview(schedule: records.Schedule) -> list[tuple[datetime, datetime]]:
     """The next due times from now on, in UTC and in the schedule's zone, whether it is enabled or not."""
     return rules.preview(schedule.cron, schedule.time_zone, records.now())
+
+
+def preview_of(principal: Principal, cron: str, time_zone: str) -> list[tuple[datetime, datetime]]:
+    """The same for a schedule that there is not; raises InvalidSpec with every problem."""
+    permissions.require(principal, Permission.SCHEDULE_READ)
+    if problems := rules.problems(cron, time_zone, JobType.VERIFY):
+        raise InvalidSpec(problems)
+    return rules.preview(cron, time_zone, records.now())
 
 
 async def create(wanted: Wanted, caller: Caller) -> ScheduleView:

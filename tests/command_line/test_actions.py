@@ -54,6 +54,8 @@ async def test_things_are_made_changed_switched_and_deleted(
 
     timed = ("--cluster", "yard-1", "--job", "verify", "--cron", "0 4 * * *")
     await told("create", "schedule", "nightly", *timed)
+    due = await told("get", "due-times", "--filter", "cron=0 4 * * *", "--filter", "zone=Europe/Berlin")
+    assert len(due.splitlines()) == 6
     await told("set", "schedule", "nightly", "--time-zone", "Europe/Berlin")
     await told("disable", "schedule", "nightly")
     schedule = await document("schedule", "nightly")
@@ -139,6 +141,25 @@ async def test_destruction_needs_the_name_or_a_yes(
     assert "Kubernetes and everything that runs on it are lost" in right.stderr
     job = (await admin.get(f"/api/v1/jobs/{right.stdout.split()[-1]}")).json()
     assert job["type"] == "deprovision"
+
+
+async def test_cancelling_asks_whoever_is_there(
+    server: harness.Api, signed_in: CommandLine, monkeypatch
+) -> None:
+    admin = await server.admin()
+    job_id = (await admin.post("/api/v1/clusters", json=harness.cluster_body())).json()["job"]["id"]
+    monkeypatch.setattr("tui.command_line.asking.is_somebody_there", lambda: True)
+
+    kept = await signed_in.on_server("cancel", job_id, said="n\n")
+    status = (await admin.get(f"/api/v1/jobs/{job_id}")).json()["status"]
+    gone = await signed_in.on_server("cancel", job_id, said="y\n")
+    again = await signed_in.on_server("cancel", job_id, "--yes")
+
+    assert "Cancel provision of yard-1 (queued)?" in kept.stderr
+    assert "Nothing was cancelled." in refused(kept)
+    assert status == "queued"
+    assert succeeded(gone) == succeeded(again) == ""
+    assert (await admin.get(f"/api/v1/jobs/{job_id}")).json()["status"] == "cancelled"
 
 
 async def test_a_kubeconfig_is_its_owners_alone_and_replaces_nothing(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from importlib import metadata
@@ -13,7 +14,9 @@ from click.shell_completion import BashComplete
 
 from engine.processes import command_line
 from tests.command_line import installation
-from tests.command_line.conftest import CommandLine, succeeded
+from tests.command_line.conftest import CommandLine, cluster_file, keelyard, succeeded
+from tests.contract import harness
+from tests.standins import processes
 from tests.standins.provisioner_api import PASSWORD, ProvisionerApi
 from tests.standins.provisioner_bodies import EMAIL, JOB_ID
 from tui.command_line.access import Surroundings
@@ -62,6 +65,26 @@ def test_no_secret_is_printed_or_left_readable(home: Path) -> None:
     kept = [file for file in (home / "state").rglob("*") if file.is_file()]
     assert [file for file in kept if file.stat().st_mode & 0o077] == []
     assert [file for file in kept if PASSWORD in file.read_text()] == []
+
+
+async def test_no_secret_is_in_the_list_of_processes(server: harness.Api, home: Path) -> None:
+    hook = "https://hooks.example.com/canary-41c7"
+    file = cluster_file(home)
+    with processes.watched() as seen:
+        asked = ("login", "--url", server.url, "--email", harness.ADMIN)
+        ended = [await keelyard(*asked, said=f"{harness.PASSWORD}\n")]
+        ended += [await keelyard("apply", "-f", str(file), "--yes")]
+        ended += [await keelyard("create", "channel", "hook", said=f"{hook}\n")]
+        ended += [await keelyard("rotate-secret", "hook")]
+        ended += [await keelyard("get", "clusters")]
+
+    assert [each.err for each in ended if each.code] == []
+    assert seen.with_any(["engine.processes apply -f"])
+    kept = [path.read_text() for path in (home / "state").rglob("*") if path.is_file()]
+    tokens = [word for text in kept for word in re.findall(r"[\w.-]{24,}", text)]
+    secrets = [ended[2].out.strip(), ended[3].out.strip(), harness.KEY.splitlines()[1], *tokens]
+    assert all(len(secret) >= 24 for secret in secrets)
+    assert seen.with_any([harness.PASSWORD, "canary-41c7", "eyJ", *secrets]) == []
 
 
 @pytest.mark.parametrize(

@@ -57,3 +57,26 @@ async def test_sign_in_apply_watch_cancel_retry_delete(server: harness.Api, home
     assert (await keelyard("get", "clusters", "-o", "json")).out == "[]\n"
     await keelyard("logout")
     assert (await keelyard("get", "clusters")).code == 4
+
+
+async def test_a_watch_goes_on_over_an_api_that_restarts(server: harness.Api, home: Path) -> None:
+    port = int(server.url.rpartition(":")[2])
+    login = await keelyard("login", "--url", server.url, "--email", harness.ADMIN, said=harness.PASSWORD)
+    assert login.code == 0, login.err
+    admin = await server.admin()
+    await admin.post("/api/v1/clusters", json=harness.cluster_body())
+    watching = await started("get", "clusters", "-w", "-o", "json")
+    assert json.loads(await watching.line())["cluster"]["name"] == "yard-1"
+
+    await server.stop()
+    async with harness.serving(server.settings, port) as again:
+        await (await again.admin()).post(
+            "/api/v1/clusters", json=harness.cluster_body("yard-2", network="192.0.3")
+        )
+        told = json.loads(await watching.line())
+        watching.signal(signal.SIGINT)
+        stopped = await watching.end()
+
+    assert (told["change"], told["cluster"]["name"]) == ("added", "yard-2")
+    assert stopped.out == ""  # and nothing twice
+    assert stopped.err.endswith("Interrupted.\n")

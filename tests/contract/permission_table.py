@@ -106,6 +106,7 @@ TABLE: dict[tuple[str, str], Rule] = {
     ("GET", "/api/v1/events"): Rule(Least.VIEWER),  # a stream; what it leaves out has a test of its own
     ("GET", "/api/v1/schedules"): _LIST,
     ("POST", "/api/v1/schedules"): _MAKE,
+    ("GET", "/api/v1/schedules/preview"): Rule(Least.VIEWER),
     ("GET", "/api/v1/schedules/{schedule_id}"): _VIEW,
     ("GET", "/api/v1/schedules/{schedule_id}/runs"): _VIEW,
     ("PUT", "/api/v1/schedules/{schedule_id}"): _DO._replace(body=NAMED),

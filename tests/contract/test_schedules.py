@@ -188,3 +188,35 @@ async def test_a_schedule_of_a_deleted_cluster_is_not_switched_on_or_run(api: Ap
 
     assert (await client.patch(place, json={"enabled": True})).status_code == 409
     assert (await client.post(f"{place}/run")).status_code == 409
+
+
+async def test_due_times_are_told_before_a_schedule_is_saved(api: Api) -> None:
+    client = await prepared(api)
+    made = (await client.post("/api/v1/schedules", json=body())).json()
+
+    told = await client.get(
+        "/api/v1/schedules/preview", params={"cron": "0 12 * * *", "time_zone": "Europe/Berlin"}
+    )
+    by_default = await client.get("/api/v1/schedules/preview", params={"cron": "0 12 * * *"})
+
+    assert told.json() == {"data": made["preview"]}
+    assert by_default.json()["data"][0]["local"].endswith("T12:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields"),
+    [
+        ({}, ["cron"]),
+        ({"cron": "61 * * * *"}, ["cron"]),
+        ({"cron": "0 0 30 2 *"}, ["cron"]),
+        ({"cron": "nix", "time_zone": "Mars"}, ["cron", "time_zone"]),
+        ({"cron": "0 4 * * *", "zone": "UTC"}, ["zone"]),
+    ],
+)
+async def test_due_times_of_what_makes_no_sense_are_refused(
+    api: Api, asked: dict[str, str], fields: list[str]
+) -> None:
+    answer = await (await api.admin()).get("/api/v1/schedules/preview", params=asked)
+
+    assert answer.status_code in {400, 422}
+    assert [error["field"] for error in answer.json()["errors"]] == fields

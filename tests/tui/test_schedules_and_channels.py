@@ -149,3 +149,18 @@ async def test_a_channel_is_made_in_the_form_and_its_secret_is_shown_once(server
         await pilot.press("y")
         await sees(pilot, "Secret of night-pager.")
         assert str(pilot.app.screen.query_one("#secret", Static).content) != first
+
+
+async def test_the_form_of_a_schedule_says_when_it_is_due_while_one_types(server: harness.Api):
+    async with signed_in(server) as pilot:
+        await sees(pilot, "clusters 0")
+        await pilot.press("4")
+        await sees(pilot, "No schedules yet.")
+        await pilot.press("n")
+        await sees(pilot, "○ next: ")
+        cron = pilot.app.screen.query_one("#cron", Input)
+        cron.value = "30 5 1 1 *"
+        await sees(pilot, "-01-01 05:30 · ")
+        cron.value = "61 * * * *"
+        await sees(pilot, "▲ cron is not a cron expression")
+        assert (await (await server.admin()).get("/api/v1/schedules")).json()["total"] == 0

@@ -23,6 +23,11 @@ class ScheduleCalls(Session):
         """One schedule with its next due times."""
         return await self._get(f"/api/v1/schedules/{schedule_id}", wire.Schedule)
 
+    async def due_times(self, cron: str, time_zone: str) -> list[wire.DueTime]:
+        """When an expression is due next."""
+        answer = await self._get("/api/v1/schedules/preview", wire.DueTimes, cron=cron, time_zone=time_zone)
+        return answer.data
+
     async def schedule_runs(
         self, schedule_id: str, page: int = 1, **where: str
     ) -> wire.Page[wire.ScheduleRun]:

@@ -20,6 +20,15 @@ class TemplateCalls(Session):
         """One page of templates, by name."""
         return await self._get("/api/v1/templates", wire.Page[wire.Template], page=page, page_size=PAGE_SIZE)
 
+    async def every_template(self) -> list[wire.Template]:
+        """All of them, by name."""
+        found, number, pages = list[wire.Template](), 1, 1
+        while number <= pages:
+            answer = await self.templates(number)
+            found += answer.data
+            number, pages = number + 1, answer.total_pages
+        return found
+
     async def template_versions(self, template_id: str, page: int = 1) -> wire.Page[wire.Template]:
         """One page of a template's versions, latest first."""
         path = f"/api/v1/templates/{template_id}/versions"

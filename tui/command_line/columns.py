@@ -160,6 +160,7 @@ SCHEDULES = (
     Column("BY", at("created_by"), wide=True),
     _ID,
 )
+DUE_TIMES = (Column("UTC", at("utc")), Column("THERE", at("local")))
 RUNS = (
     Column("DUE", since("due_at")),
     Column("OUTCOME", at("outcome"), is_state=True),

@@ -9,22 +9,33 @@ import click
 
 from tui import text, wire
 from tui.client import Client
-from tui.command_line import completing, finding, resources, waiting
+from tui.command_line import asking, completing, finding, resources, waiting
 from tui.command_line.access import Access, reaches_server
+from tui.command_line.exits import Failed
 
 
 @click.command()
 @click.argument("job", shell_complete=completing.names("jobs"))
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.option("--wait", is_flag=True, help="Until it has stopped; exit code 1 if it had ended otherwise.")
 @reaches_server
-def cancel(access: Access, job: str, wait: bool) -> None:
-    """Stop JOB: in the queue at once, running as soon as it is safe. Asking twice changes nothing."""
+def cancel(access: Access, job: str, yes: bool, wait: bool) -> None:
+    """Stop JOB: in the queue at once, running as soon as it is safe. Asking twice changes nothing.
+
+    On a terminal it asks first; elsewhere it does what it was told.
+    """
+
+    async def look(client: Client) -> wire.Job:
+        return await client.job(await _key(client, "jobs", job))
+
+    found = access.run(look)
+    if not (yes or not asking.is_somebody_there() or asking.agreed(_question(found), yes=False)):
+        raise Failed("Nothing was cancelled.")
 
     async def work(client: Client) -> wire.Job | None:
-        job_id = await _key(client, "jobs", job)
-        answer = await client.ask("POST /api/v1/jobs/{job_id}/cancel", job_id)
-        click.echo(f"{answer['message']}: {job_id}", err=True)
-        return await waiting.for_end(client, job_id) if wait else None
+        answer = await client.ask("POST /api/v1/jobs/{job_id}/cancel", found.id)
+        click.echo(f"{answer['message']}: {found.id}", err=True)
+        return await waiting.for_end(client, found.id) if wait else None
 
     ended = access.run(work)
     if ended is not None:
@@ -98,6 +109,11 @@ def carried_out(access: Access, start: Callable[[Client], Awaitable[dict[str, An
     ended = access.run(work)
     if ended is not None:
         waiting.check(ended)
+
+
+def _question(job: wire.Job) -> str:
+    what = text.one_line(f"{job.type} of {job.cluster_name} ({job.status})")
+    return f"Cancel {what}? The nodes stay as the job leaves them."
 
 
 async def _key(client: Client, noun: str, word: str) -> str:

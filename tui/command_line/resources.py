@@ -172,6 +172,16 @@ RESOURCES: tuple[Resource, ...] = (
         news=JOBS,
     ),
     Resource(
+        name="due-times",
+        singular="due-time",
+        what="when an expression is due next: --filter cron='0 2 * * *' --filter zone=Europe/Berlin",
+        list="GET /api/v1/schedules/preview",
+        columns=columns.DUE_TIMES,
+        called="utc",
+        filters={"cron": "cron", "zone": "time_zone"},
+        is_paged=False,
+    ),
+    Resource(
         name="runs",
         singular="run",
         what="what became of a schedule's due times",

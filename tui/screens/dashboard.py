@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from tui import glance, messages, nouns, text, wire
+from tui import bindings, glance, messages, nouns, text, wire
 from tui.client import Client
 from tui.live_state import Connection
 from tui.nouns import Noun
@@ -27,7 +27,7 @@ _MARGIN = 3  # cells left and right of a line
 _WIDEST = 180  # beyond that an eye loses the line
 _NOUNS = {"notification-channels": "channels"}  # what the terminal calls them
 _MEMBERS = {"jobs": "job_id", "clusters": "cluster_id", "schedules": "schedule_id"}
-_KEYS = {"retry": "r", "resume": "u", "verify": "v"}
+_HELPING = ("retry", "resume", "verify")
 
 
 class DashboardScreen(ResourceScreen):
@@ -108,9 +108,9 @@ class DashboardScreen(ResourceScreen):
         self.refresh_bindings()
 
     def _draw_lines(self, seen: wire.Overview, width: int) -> None:
-        now = self._now(seen)
+        now, keys = self._now(seen), self._keys()
         self._troubles.show(
-            [Row(item.id, (glance.attention(item, now, width, _KEYS),)) for item in seen.attention],
+            [Row(item.id, (glance.attention(item, now, width, keys),)) for item in seen.attention],
             count=seen.attention_count,
             nothing=self._all_well(seen),
         )
@@ -119,6 +119,14 @@ class DashboardScreen(ResourceScreen):
             count=seen.running_count,
             nothing=f"▲ Nothing ran {self._as_of}." if self._is_old else "○ Nothing runs.",
         )
+
+    def _keys(self) -> dict[str, str]:
+        """The keys that help, as they are on this keyboard; none for one who may not use them."""
+        return {
+            action: shown
+            for action in _HELPING
+            if super().check_action(action, ()) and (shown := bindings.shown(self, f"dashboard.{action}"))
+        }
 
     def _all_well(self, seen: wire.Overview) -> str:
         if self._is_old:
@@ -244,7 +252,7 @@ class DashboardScreen(ResourceScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what helps the line under the cursor is offered."""
-        if action in _KEYS:
+        if action in _HELPING:
             item = self._item() if self.is_mounted else None
             if item is None or item.action != action:
                 return False

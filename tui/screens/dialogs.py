@@ -10,7 +10,9 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
+from textual.style import Style
 from textual.widgets import Input, OptionList, RadioButton, RadioSet, Static
 
 from tui import text
@@ -28,6 +30,11 @@ class Dialog[T](ModalScreen[T | None]):
         self.dismiss(None)
 
 
+def _click(action: str) -> Style:
+    """What a click there does."""
+    return Style.from_meta({"@click": f"screen.{action}"})
+
+
 class Confirm(Dialog[bool]):
     """Yes or no."""
 
@@ -38,8 +45,13 @@ class Confirm(Dialog[bool]):
 
     def __init__(self, question: str, consequence: str) -> None:
         super().__init__()
-        self._lines = (
-            f"{text.one_line(question)}\n\n{text.clean(consequence)}\n\n y  yes     n  no     esc leave"
+        self._lines = Content.assemble(
+            f"{text.one_line(question)}\n\n{text.clean(consequence)}\n\n ",
+            ("y  yes", _click("answer(True)")),
+            "     ",
+            ("n  no", _click("answer(False)")),
+            "     ",
+            ("esc leave", _click("leave")),
         )
 
     def compose(self) -> ComposeResult:

@@ -70,6 +70,7 @@ class Form[T](Dialog[T]):
                     self._first[each.member] = text.one_line(shown)
                     yield from self._line(each)
             yield Static(f"{self.HELP}enter or ctrl+s saves, esc leaves.", markup=False)
+            yield Static("", id="dialog-note", markup=False)
             yield Static("", id="dialog-error", markup=False)
 
     def _line(self, each: Field) -> ComposeResult:

@@ -121,7 +121,7 @@ class NewClusterScreen(ResourceScreen):
         """What may be chosen, and the templates with their versions."""
         self.making.choices = Choices.of(await self.client.catalogue())
         found: list[wire.Template] = []
-        for template in (await self.client.templates()).data:
+        for template in await self.client.every_template():
             versions = [template]
             if template.version > 1:
                 versions = (await self.client.template_versions(template.id)).data[:MOST_VERSIONS]

@@ -249,7 +249,7 @@ class AccessPane(Pane):
         except errors.Refused as refused:
             results = [_refusal(index, node, refused) for index, node in enumerate(nodes)]
         except errors.ApiError as failed:
-            self.notify(text.clean(str(failed)), title="✗ not tested", severity="error", markup=False)
+            self.notify(f"✗ not tested: {text.clean(str(failed))}", severity="error", markup=False)
         for (node, subject), result in zip(begun, results, strict=True):
             tests.done(node, subject, result)
         self.post_message(Edited())

@@ -146,18 +146,20 @@ class ChoiceRow(FieldRow):
             options or [("…", "")], id=control_id(field), allow_blank=False, compact=True
         )
         super().__init__(field, label, choice)
+        self._offered = list(options) or [("…", "")]
 
     def put(self, value: Value, choices: Sequence[Choice] = ()) -> None:
         """Shows a value; one that is not offered is shown as well, so that it can be seen to be wrong."""
         select = self.query_one(Select)
+        offered = [
+            (f"{choice.value}{' (not available)' if choice.refusal else ''}", str(choice.value))
+            for choice in choices
+        ] or list(self._offered)
+        if str(value) not in {option for _, option in offered}:
+            offered.append((f"{text.one_line(str(value))} (not offered)", str(value)))
         with self.prevent(Select.Changed):
-            if choices:
-                offered = [
-                    (f"{choice.value}{' (not available)' if choice.refusal else ''}", str(choice.value))
-                    for choice in choices
-                ]
-                if str(value) not in {option for _, option in offered}:
-                    offered.append((f"{text.one_line(str(value))} (not offered)", str(value)))
+            if offered != self._offered:
+                self._offered = offered
                 select.set_options(offered)
             select.value = str(value)
 

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from tui import text, wire
+from textual import on, work
+from textual.widgets import Input, Static
+
+from tui import errors, text, wire
 from tui.screens.form import Form
+
+_PAUSE_SECONDS = 0.4  # in typing; then the server is asked when that would be
+_SHOWN = 3
 
 
 class ScheduleForm(Form[wire.Schedule]):
@@ -24,6 +32,30 @@ class ScheduleForm(Form[wire.Schedule]):
         "If missed: skip, or run_once when workers are back.\n"
     )
 
+    def on_mount(self) -> None:
+        """When that is due, from the start."""
+        self._ask_times()
+
+    @on(Input.Changed, "#cron")
+    @on(Input.Changed, "#time_zone")
+    def _times_changed(self) -> None:
+        self._ask_times()
+
+    @work(exclusive=True, group="times")
+    async def _ask_times(self) -> None:
+        """As the server reckons them; whoever types on calls it off."""
+        await asyncio.sleep(_PAUSE_SECONDS)
+        values = self.values()
+        try:
+            said = times(await self.client.due_times(values["cron"], values["time_zone"]))
+        except errors.Refused as refused:
+            said = "▲ " + "; ".join(f"{name} {text.one_line(why)}" for name, why in refused.fields.items())
+        except errors.ApiError:
+            said = ""  # saving says what is wrong
+        note = self.query_one("#dialog-note", Static)
+        note.display = bool(said)
+        note.update(said)
+
     def heading(self) -> str:
         """New, or which."""
         return "New schedule" if self.known is None else f"Schedule {text.one_line(self.known.name)}"
@@ -38,3 +70,9 @@ class ScheduleForm(Form[wire.Schedule]):
             return await self.client.save_schedule(values, None)
         unseen: dict[str, Any] = {"enabled": self.known.enabled, "parameters": self.known.parameters}
         return await self.client.save_schedule(values | unseen, self.known.id)
+
+
+def times(due: Sequence[wire.DueTime]) -> str:
+    """The next due times in one line, by the schedule's own clock."""
+    shown = " · ".join(each.local[:16].replace("T", " ") for each in due[:_SHOWN])
+    return f"○ next: {shown}" if shown else "▲ It is never due."

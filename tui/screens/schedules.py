@@ -242,7 +242,7 @@ NOUN = Noun(
     aliases=("sc", "schedule"),
     order=40,
     operations={
-        "": ("GET /api/v1/schedules", f"GET {_ONE}", f"GET {_ONE}/runs"),
+        "": ("GET /api/v1/schedules", "GET /api/v1/schedules/preview", f"GET {_ONE}", f"GET {_ONE}/runs"),
         "schedule.new": ("POST /api/v1/schedules",),
         "schedule.edit": (f"PUT {_ONE}",),
         "schedule.switch": (f"PATCH {_ONE}",),

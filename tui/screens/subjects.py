@@ -70,8 +70,7 @@ class SubjectScreen(Screen[None]):
     def say(self, line: str, *, failed: bool = False) -> None:
         """Shows a passing line; failures stay longer."""
         self.notify(
-            text.clean(line),
-            title="✗ not done" if failed else "",
+            f"✗ not done: {text.clean(line)}" if failed else text.clean(line),
             severity="error" if failed else "information",
             timeout=10 if failed else 4,
             markup=False,

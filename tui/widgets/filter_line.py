@@ -33,6 +33,14 @@ class FilterLine(Input):
         super().__init__(placeholder="filter; ! first turns it round", id="filter", compact=True)
         self.display = False
 
+    def on_show(self) -> None:
+        """Passing lines go above it."""
+        self.screen.add_class("filtering")
+
+    def on_hide(self) -> None:
+        """Or where they were."""
+        self.screen.remove_class("filtering")
+
     def open(self) -> None:
         """Shows the line and takes the keys."""
         self.display = True

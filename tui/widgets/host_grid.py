@@ -50,6 +50,7 @@ class HostGrid(ScrollView, can_focus=True):
         self._shape = tuple(columns)
         self._cells = cells
         self._keys: list[str] = []
+        self._height = 0
 
     @property
     def row_count(self) -> int:
@@ -79,8 +80,11 @@ class HostGrid(ScrollView, can_focus=True):
         self.refresh()
 
     def on_resize(self) -> None:
-        """The scroll bar fits another height."""
+        """The scroll bar fits another height; a cursor that was in sight stays so."""
+        before, self._height = self._height, self.scrollable_size.height
         self._measure()
+        if self.scroll_offset.y <= self.cursor < self.scroll_offset.y + before - _HEADER:
+            self.watch_cursor(self.cursor, self.cursor)
 
     def _measure(self) -> None:
         size = Size(self.scrollable_size.width, self.row_count + _HEADER)

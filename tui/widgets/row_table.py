@@ -86,6 +86,7 @@ class RowTable(DataTable[Text]):
         self._needle = ""
         self._marks: set[str] = set()
         self._order: Order | None = None
+        self._height = 0
         self._given_order = False  # whether the rows came in this order already
 
     def on_mount(self) -> None:
@@ -227,6 +228,13 @@ class RowTable(DataTable[Text]):
         if self.cursor_row <= 0:
             self.post_message(self.PastEnd(self, -1))
         super().action_cursor_up()
+
+    def on_resize(self) -> None:
+        """A cursor that was in sight stays so: a passing line takes a row of the table."""
+        before, self._height = self._height, self.size.height
+        top = self.scroll_offset.y
+        if self._height < before and top <= self.cursor_row < top + before - self.header_height:
+            self.call_after_refresh(self._scroll_cursor_into_view, animate=False)
 
     # --- drawing ---
 

@@ -47,9 +47,9 @@ class TitleBar(Static):
         room = max(0, self.size.width - cell_len(right))
         kept, server, who = self._kept(), self._server(), self._who()
         gap = room - cell_len(kept) - cell_len(server) - cell_len(who)
-        if gap < 2:  # the server is cut first, then the user
-            who = _cut(who, max(0, room - cell_len(kept) - 2))
-            server = _cut(server, max(0, room - cell_len(kept) - cell_len(who) - 2))
+        if gap < 2:  # the user is cut first, then the server: that is where a change would go
+            server = _cut(server, max(0, room - cell_len(kept) - 2))
+            who = self._who(max(0, room - cell_len(kept) - cell_len(server) - 2))
             gap = max(0, room - cell_len(kept) - cell_len(server) - cell_len(who))
         left = f"{kept}{server}"
         before = gap // 2
@@ -85,9 +85,16 @@ class TitleBar(Static):
         url = self._client.url
         return "" if self._client.profile == urlsplit(url).netloc else text.one_line(url)
 
-    def _who(self) -> str:
+    def _who(self, width: int | None = None) -> str:
+        """In so many cells: the role stays as long as it can."""
         user = self._client.user
-        return f"{text.one_line(user.email)} · {user.role}" if user else "not signed in"
+        if user is None:
+            return "not signed in" if width is None else _cut("not signed in", width)
+        email, role = text.one_line(user.email), f" · {user.role}"
+        if width is None:
+            return f"{email}{role}"
+        room = width - cell_len(role)
+        return f"{_cut(email, room)}{role}" if room > 1 else _cut(user.role, width)
 
 
 def _cut(words: str, width: int) -> str:
