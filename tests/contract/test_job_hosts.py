@@ -141,7 +141,7 @@ async def test_a_retry_works_on_what_failed_and_says_what_else_it_needs(api: Api
 
     assert answer.status_code == 202
     assert answer.json()["hosts"] == [
-        {"host": "control-01", "because": "“Start the control plane” cannot do without it"},
+        {"host": "control-01", "because": "“Prepare hardening of the control plane” cannot do without it"},
         {"host": "worker-01", "because": "failed"},
     ]
     job = await json_of(client, answer.headers["location"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 
 from engine.domain import choices, hardening_rules
 from engine.domain.errors import MisconfiguredServer
-from engine.domain.hardening import Disposition, HardeningException, Item
+from engine.domain.hardening import Benchmark, Disposition, HardeningException, Item, benchmark_of
 from engine.domain.specs import Components, Hardening
 from engine.domain.templates import PartialHardening
 from engine.execution import hardening_catalogue
@@ -120,6 +121,13 @@ def test_the_catalogue_of_the_roles_reads():
     """Strict: unknown members, wrong ids, missing reasons and numbers that are none are refused."""
     for item_id, item in hardening_catalogue.items().items():
         assert item.disposition is Disposition.APPLIED or item.reason, item_id
+
+
+def test_the_catalogue_has_every_item_of_both_benchmarks():
+    """CIS Debian Linux 12 1.1.0 has 310 controls, kube-bench's cis-1.12 checks 131."""
+    counts = Counter(benchmark_of(item_id) for item_id in hardening_catalogue.items())
+
+    assert (counts[Benchmark.LINUX], counts[Benchmark.KUBERNETES]) == (310, 131)
 
 
 @pytest.mark.parametrize(
