@@ -19,7 +19,7 @@ from tui.screens.new_cluster_fields import Edited, Left, Pane
 from tui.screens.new_cluster_hardening import HardeningPane
 from tui.screens.new_cluster_nodes import NodesPane
 from tui.screens.new_cluster_parts import ComponentsPane, TemplatePane, TopologyPane
-from tui.screens.new_cluster_review import Reading, RequestText, ReviewPane
+from tui.screens.new_cluster_review import Reading, RequestBeside, RequestText, ReviewPane
 from tui.screens.resource import ResourceScreen
 from tui.wizard.choices import Choices
 from tui.wizard.draft import Draft
@@ -28,6 +28,7 @@ from tui.wizard.making import Making
 from tui.wizard.steps import STEPS, Step, step_of
 
 SAVE_SECONDS = 0.5
+WIDE = 200  # columns from which the request stands beside the steps
 MOST_VERSIONS = 20  # of the template that is looked at
 
 
@@ -74,7 +75,7 @@ class NewClusterScreen(ResourceScreen):
     NewClusterScreen #steps { height: 1; margin-bottom: 1; }
     NewClusterScreen StepName { width: auto; padding: 0 0 0 1; color: $text-muted; }
     NewClusterScreen StepName.-here { color: $text; text-style: bold; }
-    NewClusterScreen ContentSwitcher { height: 1fr; }
+    NewClusterScreen ContentSwitcher { height: 1fr; width: 1fr; }
     """
 
     def __init__(self, client: Client) -> None:
@@ -87,6 +88,7 @@ class NewClusterScreen(ResourceScreen):
         self._finished = False  # nothing is to be kept any more
         self._drafts: Drafts | None = None
         self._saving = False
+        self._beside = RequestBeside(self.making, client.url)
         self._told = ""  # what stands on the second line until something is done about it
 
     def body(self) -> ComposeResult:
@@ -95,14 +97,16 @@ class NewClusterScreen(ResourceScreen):
             for step in STEPS:
                 yield StepName(step)
         making = self.making
-        with ContentSwitcher(initial=self.step.value):
-            yield TemplatePane(making)
-            yield TopologyPane(making)
-            yield NodesPane(making)
-            yield AccessPane(making, self.client)
-            yield ComponentsPane(making)
-            yield HardeningPane(making, self.client)
-            yield ReviewPane(making, self.client.url)
+        with Horizontal():
+            with ContentSwitcher(initial=self.step.value):
+                yield TemplatePane(making)
+                yield TopologyPane(making)
+                yield NodesPane(making)
+                yield AccessPane(making, self.client)
+                yield ComponentsPane(making)
+                yield HardeningPane(making, self.client)
+                yield ReviewPane(making, self.client.url)
+            yield self._beside
 
     @property
     def pane(self) -> Pane:
@@ -226,6 +230,15 @@ class NewClusterScreen(ResourceScreen):
         named = text.one_line(self.making.draft.name) or "new"
         here = f"‹ clusters ‹ {named} · step {number} of {len(STEPS)}"
         self.crumbs(f"✗ {self._told}" if self._told else here)
+        if self._beside.display:
+            self._beside.as_curl = self.step is Step.REVIEW  # which has it as YAML itself
+            self._beside.show()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Where there is room, the request is read while it is made."""
+        self._beside.display = event.size.width >= WIDE
+        if self._ready:
+            self._show()
 
     def action_read(self) -> None:
         """The request so far; in the review, its other form."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, override
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -51,6 +51,18 @@ class RequestText(ScrollableContainer, can_focus=True):
         self.as_curl = not self.as_curl
         self.show()
         self.scroll_home(animate=False)
+
+
+class RequestBeside(RequestText, can_focus=False):
+    """The same beside the steps, where a terminal is wide enough."""
+
+    DEFAULT_CSS = "RequestBeside { width: 1fr; display: none; }"
+
+    @override
+    def show(self) -> None:
+        """As it is now; other keys turn it."""
+        super().show()
+        self.border_title = "as curl" if self.as_curl else "as YAML, so far"
 
 
 class Reading(Dialog[None]):
