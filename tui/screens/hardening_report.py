@@ -194,7 +194,8 @@ class ReportScreen(ListScreen[wire.HardeningResult]):
         if not result.item:
             self.say("No item of the catalogue stands behind this result.", failed=True)
             return
-        form = ExceptionForm(self.client, report.cluster_id, result.item, result.title, result.reason)
+        own = result.reason if result.by == "cluster" else ""  # others' reasons are not this owner's
+        form = ExceptionForm(self.client, report.cluster_id, result.item, result.title, own)
         if await self.app.push_screen_wait(form) is not None:
             self.say("Saved. It takes hold with the next harden job, and counts from the next scan on.")
 
