@@ -323,8 +323,8 @@ async def test_what_scanners_found_is_the_last_word(api: Api) -> None:
         run = Run(started["job_id"], api.cipher)
         await run.claim()
         if found is not None:
-            judgement = hardening_report.judge(found, GROUNDS)
-            await hardening_reports.record(run.job_id, run.attempt, judgement, ())
+            scan = hardening_reports.Scan(judgement=hardening_report.judge(found, GROUNDS), files=())
+            await hardening_reports.record(run.job_id, run.attempt, scan)
         await run.finish(JobStatus.SUCCESS)
         assert await condition(admin) == expected
     assert (await admin.get(HARDENING)).json()["latest"]["job_id"] == started["job_id"]
