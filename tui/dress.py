@@ -67,7 +67,8 @@ class Dress(SeatedApp):
         self.theme = name
 
     def tell(self, line: str, *, failed: bool = False) -> None:
-        """Shows a passing line; failures stay longer."""
+        """Shows a passing line in place of the one before; failures stay longer."""
+        self.clear_notifications()
         self.notify(
             f"✗ not done: {text.clean(line)}" if failed else text.clean(line),
             severity="error" if failed else "information",

@@ -231,9 +231,11 @@ class ProvisionerApi:
         return problem(405, "Method not allowed.")
 
     def _live(self, query: httpx.QueryParams) -> httpx.Response:
-        if query.get("jobs", JOB_ID) != JOB_ID:
+        followed = query.get("jobs", JOB_ID)
+        if followed not in self.jobs:
             return problem(404, "No such job.")
-        after = int(query["after"]) if "jobs" in query else None
+        # Nothing happens to a job other than the first.
+        after = int(query["after"]) if "jobs" in query and followed == JOB_ID else None
         self.resumed_after += [] if after is None else [after]
         content = self._stream(after)
         return httpx.Response(200, content=content, headers={"Content-Type": "text/event-stream"})

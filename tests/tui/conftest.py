@@ -50,13 +50,18 @@ def screen_text(pilot: Pilot[None]) -> str:
 
 
 async def sees(pilot: Pilot[None], words: str) -> None:
-    """Waits until the words are on the screen."""
-    await until(pilot, lambda: words in screen_text(pilot), words)
+    """Waits until the words are on the screen, or in a passing line, wherever that is broken."""
+
+    def there() -> bool:
+        shown = screen_text(pilot)
+        return words in shown or words in " ".join(shown.replace("▌", " ").split())
+
+    await until(pilot, there, words)
 
 
 def crumbs(pilot: Pilot[None]) -> str:
-    """The second line of the screen on top."""
-    return str(pilot.app.screen.query_one("#crumbs", Static).render())
+    """The second line of the screen on top; empty where it has none, as the line of commands."""
+    return " ".join(str(line.render()) for line in pilot.app.screen.query("#crumbs").results(Static))
 
 
 @pytest.fixture

@@ -56,7 +56,10 @@ async def test_marked_clusters_are_verified_cancelled_retried_and_deleted_togeth
         await sees(pilot, "provision jobs 0")
         await pilot.press("t", "t", "t")
         await sees(pilot, "verify jobs 2")
-        await pilot.press("t", "ctrl+a", "r")
+        for _ in range(4):  # past the types behind it, to all of them
+            await pilot.press("t")
+        await sees(pilot, "jobs 2")
+        await pilot.press("ctrl+a", "r")
         await sees(pilot, "Retry 2:")
         await pilot.press("y")
         await sees(pilot, "Retry: 2 done.")

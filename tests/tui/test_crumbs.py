@@ -30,7 +30,7 @@ async def test_going_in_circles_ends_where_one_has_been(api: ProvisionerApi):
             pilot.app.post_message(messages.Open("clusters", CLUSTER_ID))
             await sees(pilot, "control-plane")
             pilot.app.post_message(messages.Open("jobs", JOB_ID))
-            await sees(pilot, "● live")
+            await sees(pilot, "‹ job provision edge-07")
 
         assert len(pilot.app.screen_stack) == 3
 

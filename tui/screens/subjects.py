@@ -68,7 +68,8 @@ class SubjectScreen(Screen[None]):
             self.say(str(refused), failed=True)
 
     def say(self, line: str, *, failed: bool = False) -> None:
-        """Shows a passing line; failures stay longer."""
+        """Shows a passing line in place of the one before; failures stay longer."""
+        self.app.clear_notifications()
         self.notify(
             f"✗ not done: {text.clean(line)}" if failed else text.clean(line),
             severity="error" if failed else "information",
