@@ -39,8 +39,9 @@ def yard():
         lab.down(NAME)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def client(server):
+    """Logged in for one chapter: on a slow machine the whole story outlives a login."""
     with server.client() as session:
         yield session
 
@@ -177,9 +178,9 @@ def test_nothing_of_the_scanners_stays_on_a_node(yard, on_node: Shell):
     assert [on_node(yard, node, left) for node in yard.nodes] == ["", ""]
 
 
-@pytest.fixture(scope="module")
-def kubectl(client, tmp_path_factory) -> Shell:
-    kubeconfig = tmp_path_factory.mktemp("kubeconfig") / "config"
+@pytest.fixture
+def kubectl(client, tmp_path: Path) -> Shell:
+    kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.touch(mode=0o600)
     kubeconfig.write_text(client.text(path("kubeconfig")))
 

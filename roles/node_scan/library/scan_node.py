@@ -68,6 +68,7 @@ options:
 
 import base64
 import datetime
+import glob
 import gzip
 import os
 import re
@@ -309,6 +310,8 @@ SCANNERS = {"kube-bench": kube_bench, "openscap": openscap, "lynis": lynis}
 
 def scanned(parameters):
     """Runs the scanner in a directory of its own and returns what there is to say."""
+    for left in glob.glob(os.path.join(HOME, "keelyard-scan-*")):  # by a scan that was killed
+        shutil.rmtree(left, ignore_errors=True)
     directory = tempfile.mkdtemp(prefix="keelyard-scan-", dir=HOME)
     try:
         if parameters["staged"] and sha256(parameters["staged"]) != parameters["sha256"]:

@@ -67,7 +67,7 @@ def parameters(**more: object) -> dict[str, object]:
 
 def test_a_scanner_runs_in_a_directory_of_its_own_that_does_not_stay(scanner, tmp_path, monkeypatch):
     monkeypatch.setattr(scanner, "HOME", str(tmp_path / "home"))
-    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "keelyard-scan-killed").mkdir(parents=True)
     program = b'#!/bin/sh\nif [ $1 = version ]; then echo 0.15.6; exit; fi\nfor last; do :; done\necho "$@" >"$last"\n'
     sent = packed(tmp_path / "sent", {"kube-bench": program, "../outside": b"x"}, "kube-bench")
 
