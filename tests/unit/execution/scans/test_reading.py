@@ -85,6 +85,14 @@ def test_openscap_tells_the_rules_of_its_profile_and_their_items(tmp_path: Path,
     assert found["file_permissions_ungroupowned"].evidence == "Left out of the scan: walks the disks"
 
 
+def test_a_rule_that_ran_all_the_same_is_told_once(tmp_path: Path) -> None:
+    left_out = [{"rule": "package_aide_installed", "reason": "walks the disks"}]
+
+    found = read(leave(tmp_path, "openscap", XCCDF, left_out=left_out))[0].findings
+
+    assert [f.outcome for f in found if f.rule == "package_aide_installed"] == [Outcome.PASS]
+
+
 def test_numbers_are_found_under_either_address_of_the_benchmarks(tmp_path: Path) -> None:
     report = XCCDF.replace("cisecurity.org/benchmark/debian_linux/", "cisecurity.org/cis-benchmarks/")
 
