@@ -152,7 +152,11 @@ async def test_a_refused_secret_is_not_repeated(api: Api) -> None:
 @pytest.mark.parametrize(
     ("query", "field", "message"),
     [
-        ("type=nix", "type", "must be one of: provision, deprovision, plan, verify"),
+        (
+            "type=nix",
+            "type",
+            "must be one of: provision, deprovision, plan, verify, harden, scan, rotate-encryption-key",
+        ),
         ("status_filter=nix", "status_filter", "must be one of: queued, running, success, failed, cancelled"),
         ("page=0", "page", "must be at least 1"),
         ("page=two", "page", "must be a whole number"),

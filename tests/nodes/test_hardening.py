@@ -21,6 +21,9 @@ from engine.bundle import build
 from engine.domain import catalogue
 from tests.nodes.server import job_after
 
+#: Longer than all other node tests together.
+pytestmark = [pytest.mark.nodes, pytest.mark.full]
+
 NAME = f"hrd{os.getpid() % 10000}"
 BUNDLE = build.default_path()
 LEAST_OPENSCAP = 95.0
