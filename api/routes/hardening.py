@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api import guards, replies
 from api.decoding import Body
+from api.job_starts import started
 from api.replies import PageNumber, PageSize, Search
 from api.routes.hardening_reports import line
 from api.schemas import hardening as wire
@@ -17,7 +18,7 @@ from api.schemas.common import Accepted, ExceptionBody, Page
 from engine.domain.hardening import Benchmark, Disposition, HardeningException, benchmark_of, number_of
 from engine.domain.permissions import Permission
 from engine.domain.statuses import JobType, OsType
-from engine.services import clusters, hardening, hardening_catalogue, hardening_reports
+from engine.services import hardening, hardening_catalogue, hardening_reports
 from engine.services.hardening_catalogue import Adapted, Filters, Known
 
 _READ = [guards.requires(Permission.CLUSTER_READ), guards.known_query]
@@ -100,7 +101,7 @@ async def harden(request: guards.AnyRequest, cluster_id: FromPath[str]) -> Respo
 
     409 when the cluster is not provisioned, or no benchmark is switched on.
     """
-    return await _started(request, cluster_id, JobType.HARDEN, "Cluster hardening initiated")
+    return await started(request, cluster_id, JobType.HARDEN, "Cluster hardening initiated")
 
 
 @post(
@@ -115,7 +116,7 @@ async def scan(request: guards.AnyRequest, cluster_id: FromPath[str]) -> Respons
 
     409 when the cluster is not provisioned.
     """
-    return await _started(request, cluster_id, JobType.SCAN, "Cluster scan initiated")
+    return await started(request, cluster_id, JobType.SCAN, "Cluster scan initiated")
 
 
 @post(
@@ -131,18 +132,7 @@ async def rotate_encryption_key(request: guards.AnyRequest, cluster_id: FromPath
     409 when the cluster is not provisioned, or has no key since CIS Kubernetes was never on.
     """
     message = "Encryption key rotation initiated"
-    return await _started(request, cluster_id, JobType.ROTATE_ENCRYPTION_KEY, message)
-
-
-async def _started(
-    request: guards.AnyRequest, cluster_id: str, job_type: JobType, message: str
-) -> Response[Accepted]:
-    async def work() -> replies.Answer:
-        cluster, job = await clusters.start(cluster_id, job_type, guards.caller(request))
-        reply = Accepted(message=message, cluster_id=str(cluster.id), job_id=str(job.id))
-        return replies.Answer(202, reply, {"Location": f"/api/v1/jobs/{job.id}"})
-
-    return await replies.once(request, work)
+    return await started(request, cluster_id, JobType.ROTATE_ENCRYPTION_KEY, message)
 
 
 def _changes(data: wire.HardeningChange) -> dict[str, Any]:

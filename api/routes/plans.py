@@ -6,12 +6,13 @@ from litestar import Response, Router, get, post
 from litestar.params import FromPath, FromQuery
 
 from api import guards, replies
+from api.job_starts import started
 from api.replies import PageNumber, PageSize
 from api.schemas import plans as wire
 from api.schemas.common import Accepted, Page
 from engine.domain.permissions import Permission
 from engine.domain.statuses import JobType
-from engine.services import clusters, jobs, plans
+from engine.services import jobs, plans
 
 
 @post(
@@ -23,7 +24,7 @@ from engine.services import clusters, jobs, plans
 )
 async def plan(request: guards.AnyRequest, cluster_id: FromPath[str]) -> Response[Accepted]:
     """Queues a job that finds out what a provision job would change now. It changes nothing itself."""
-    return await _started(request, cluster_id, JobType.PLAN, "Cluster plan initiated")
+    return await started(request, cluster_id, JobType.PLAN, "Cluster plan initiated")
 
 
 @post(
@@ -35,7 +36,7 @@ async def plan(request: guards.AnyRequest, cluster_id: FromPath[str]) -> Respons
 )
 async def verify(request: guards.AnyRequest, cluster_id: FromPath[str]) -> Response[Accepted]:
     """Queues a job that reports what differs from the spec. It only reads."""
-    return await _started(request, cluster_id, JobType.VERIFY, "Cluster verification initiated")
+    return await started(request, cluster_id, JobType.VERIFY, "Cluster verification initiated")
 
 
 @get(
@@ -85,17 +86,6 @@ async def get_plan(
         summary=found.summary,
         hosts=found.document.hosts,
     )
-
-
-async def _started(
-    request: guards.AnyRequest, cluster_id: str, job_type: JobType, message: str
-) -> Response[Accepted]:
-    async def work() -> replies.Answer:
-        cluster, job = await clusters.start(cluster_id, job_type, guards.caller(request))
-        reply = Accepted(message=message, cluster_id=str(cluster.id), job_id=str(job.id))
-        return replies.Answer(202, reply, {"Location": f"/api/v1/jobs/{job.id}"})
-
-    return await replies.once(request, work)
 
 
 router = Router("/api/v1", route_handlers=[plan, verify, list_plans, get_plan], tags=["Plans"])

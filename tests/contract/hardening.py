@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterable
+from pathlib import Path
 
 import httpx
 
+from engine import content
 from engine.domain import hardening_report
 from engine.domain.hardening import Disposition, Finding, HostScan, Item, Outcome, Scanner
 from engine.domain.hardening_report import Grounds
@@ -29,6 +32,21 @@ GROUNDS = Grounds(
         )
     },
 )
+CATALOGUE = """\
+linux-1.1.1.1: {title: Old file systems, numbers: {rocky9: 1.1.1.2}}
+linux-3.3.1: {title: No forwarding, disposition: omitted, reason: Pods need it.}
+linux-5.1.20: {title: No root login, level: 2, disposition: adapted, reason: By key., lab: No console.}
+kubernetes-1.2.1: {title: No anonymous requests}
+lynis-AUTH-9286: {title: Ages of passwords, numbers: {}}
+"""
+PLAY = """\
+- name: {name}
+  hosts: k8s_cluster
+  tags: [{tag}]
+- name: Look at what came of it
+  hosts: k8s_cluster
+  tags: [look]
+"""
 RAW_CONTENT = b'{"Controls": []}'
 RAW = LeftFile.of("control-01-kube-bench.json", "application/json", RAW_CONTENT)
 
@@ -86,3 +104,14 @@ async def scanned(
     )
     await run.finish(JobStatus.SUCCESS)
     return str(recorded), started["job_id"]
+
+
+def lay_content(root: Path) -> None:
+    """Playbooks of two plays for each job of hardening, and a catalogue of five items."""
+    (root / "playbooks").mkdir()
+    shutil.copy(content.playbooks() / "provision.yml", root / "playbooks")
+    for name in ("harden", "scan", "rotate-encryption-key"):
+        (root / "playbooks" / f"{name}.yml").write_text(PLAY.format(name=f"Do {name}", tag=f"do-{name}"))
+    catalogue = root / "roles" / "hardening" / "catalogue"
+    catalogue.mkdir(parents=True)
+    (catalogue / "1.yml").write_text(CATALOGUE)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from engine import content
 from engine.domain import hardening_report
 from engine.domain.hardening import Outcome
 from engine.domain.statuses import JobStatus, PhaseStatus, Role
 from engine.services import clusters, hardening_reports
-from tests.contract.hardening import GROUNDS, scans
+from tests.contract.hardening import GROUNDS, lay_content, scans
 from tests.contract.harness import Api, Run, cluster_body
 
 HARDENING = "/api/v1/clusters/yard-1/hardening"
@@ -29,33 +27,12 @@ OFF: dict[str, Any] = {
     "exceptions": [],
     "default_deny_network_policies": False,
 }
-CATALOGUE = """\
-linux-1.1.1.1: {title: Old file systems, numbers: {rocky9: 1.1.1.2}}
-linux-3.3.1: {title: No forwarding, disposition: omitted, reason: Pods need it.}
-linux-5.1.20: {title: No root login, level: 2, disposition: adapted, reason: By key., lab: No console.}
-kubernetes-1.2.1: {title: No anonymous requests}
-lynis-AUTH-9286: {title: Ages of passwords, numbers: {}}
-"""
-PLAY = """\
-- name: {name}
-  hosts: k8s_cluster
-  tags: [{tag}]
-- name: Look at what came of it
-  hosts: k8s_cluster
-  tags: [look]
-"""
 
 
 @pytest.fixture(autouse=True)
 def _own_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Playbooks and a catalogue of five items, so that the tests know what is in them."""
-    (tmp_path / "playbooks").mkdir()
-    shutil.copy(content.playbooks() / "provision.yml", tmp_path / "playbooks")
-    for name in ("harden", "scan", "rotate-encryption-key"):
-        (tmp_path / "playbooks" / f"{name}.yml").write_text(PLAY.format(name=f"Do {name}", tag=f"do-{name}"))
-    catalogue = tmp_path / "roles" / "hardening" / "catalogue"
-    catalogue.mkdir(parents=True)
-    (catalogue / "1.yml").write_text(CATALOGUE)
+    lay_content(tmp_path)
     monkeypatch.setenv("KEELYARD_CONTENT", str(tmp_path))
 
 
