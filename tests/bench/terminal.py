@@ -141,8 +141,14 @@ async def _memory(url: str, narrate: Narrate) -> Figure:
         aim=10.0,
         measured=[sizes[-1] - sizes[0]],
         load=load,
-        notes=[f"{seen:,} events; {min(sizes):.0f} to {max(sizes):.0f} MiB in {MINUTES:g} minutes"],
+        notes=[f"{seen:,} events in {MINUTES:g} minutes; MiB at each quarter: {_quarters(sizes)}"],
     )
+
+
+def _quarters(sizes: list[float]) -> str:
+    """Whether it grows all the time or levels off."""
+    last = len(sizes) - 1
+    return ", ".join(f"{sizes[last * quarter // 4]:.1f}" for quarter in range(5))
 
 
 def _resident() -> float:

@@ -178,27 +178,31 @@ def content(parameters, directory):
     )
 
 
-def chosen(path, profiles, rules):
+def chosen(text, profiles, rules):
     """The first of the profiles that the content has, and those of the rules that it has."""
-    with open(path, encoding="utf-8", errors="replace") as stream:
-        text = stream.read()
     found = set(re.findall(r'Profile id="%sprofile_([a-z0-9_]+)"' % PREFIX, text))
     for profile in profiles:
         if profile in found:
             return profile, [rule for rule in rules if '%srule_%s"' % (PREFIX, rule) in text]
-    raise Unavailable(
-        "The SCAP content %s has no profile %s." % (os.path.basename(path), " or ".join(profiles))
-    )
+    raise Unavailable("The SCAP content has no profile %s." % " or ".join(profiles))
 
 
-def tailoring(path, profile, left_out):
-    """A profile that is the chosen one without some rules."""
+def site_values(text):
+    """What the benchmark leaves to the site and the content asks for, as it is on this node: which time service there is."""
+    service = "chronyd" if shutil.which("chronyd", path=PATH) else "systemd-timesyncd"
+    values = {"var_timesync_service": service}
+    return {name: value for name, value in values.items() if '%svalue_%s"' % (PREFIX, name) in text}
+
+
+def tailoring(path, profile, left_out, values):
+    """A profile that is the chosen one with values of the site, and without some rules: OpenSCAP 1.3.7 reads no values after those."""
+    told = "".join('<refine-value idref="%svalue_%s" selector="%s"/>' % (PREFIX, *each) for each in sorted(values.items()))
     rules = "".join('<select idref="%srule_%s" selected="false"/>' % (PREFIX, rule) for rule in left_out)
     return (
         '<Tailoring xmlns="http://checklists.nist.gov/xccdf/1.2" id="xccdf_keelyard_tailoring_scan">'
         '<benchmark href=%s/><version time="2026-01-01T00:00:00">1</version>'
         '<Profile id="%s" extends="%sprofile_%s"><title>%s</title>%s</Profile></Tailoring>'
-    ) % (quoteattr(path), PROFILE, PREFIX, profile, profile, rules)
+    ) % (quoteattr(path), PROFILE, PREFIX, profile, profile, told + rules)
 
 
 def openscap(parameters, directory):
@@ -210,9 +214,11 @@ def openscap(parameters, directory):
     version = found.group(1) if found else ""
     path = content(parameters, directory)
     walkers = [] if numbers(version) >= SKIPS_PATHS else parameters["disk_rules"]
-    profile, left_out = chosen(path, parameters["profiles"], walkers)
+    with open(path, encoding="utf-8", errors="replace") as stream:
+        text = stream.read()
+    profile, left_out = chosen(text, parameters["profiles"], walkers)
     with open(directory + "/tailoring.xml", "w", encoding="utf-8") as stream:
-        stream.write(tailoring(path, profile, left_out))
+        stream.write(tailoring(path, profile, left_out, site_values(text)))
     report = directory + "/report"
     command = ["oscap", "xccdf", "eval", "--tailoring-file", directory + "/tailoring.xml"]
     command += ["--profile", PROFILE, "--oval-results", "--results", report]

@@ -110,18 +110,36 @@ def test_what_openscap_saw_is_told_without_secrets(scanner):
     assert "d:3" not in seen
 
 
-def test_the_first_profile_the_content_has_is_taken_without_the_rules_it_lacks(scanner, tmp_path):
-    content = tmp_path / "ds.xml"
-    prefix = "xccdf_org.ssgproject.content_"
-    content.write_text(f'<Profile id="{prefix}profile_cis_server_l1"><Rule id="{prefix}rule_walks"/>')
+PREFIX = "xccdf_org.ssgproject.content_"
 
-    assert scanner.chosen(str(content), ["cis_level1_server", "cis_server_l1"], ["walks", "absent"]) == (
+
+def test_the_first_profile_the_content_has_is_taken_without_the_rules_it_lacks(scanner):
+    content = f'<Profile id="{PREFIX}profile_cis_server_l1"><Rule id="{PREFIX}rule_walks"/>'
+
+    assert scanner.chosen(content, ["cis_level1_server", "cis_server_l1"], ["walks", "absent"]) == (
         "cis_server_l1",
         ["walks"],
     )
     with pytest.raises(scanner.Unavailable, match="no profile cis"):
-        scanner.chosen(str(content), ["cis"], [])
-    ET.fromstring(scanner.tailoring("/a&b", "cis_server_l1", ["walks"]))
+        scanner.chosen(content, ["cis"], [])
+
+
+def test_openscap_is_told_which_time_service_the_node_has(scanner, tmp_path, monkeypatch):
+    content = f'<Value id="{PREFIX}value_var_timesync_service"/>'
+    monkeypatch.setattr(scanner, "PATH", str(tmp_path))
+    assert scanner.site_values(content) == {"var_timesync_service": "systemd-timesyncd"}
+
+    (tmp_path / "chronyd").touch(mode=0o755)
+    assert scanner.site_values(content) == {"var_timesync_service": "chronyd"}
+    assert scanner.site_values("<Value/>") == {}
+
+
+def test_the_tailored_profile_leaves_rules_out_and_carries_the_values_of_the_site(scanner):
+    tailored = ET.fromstring(scanner.tailoring("/a&b", "cis_server_l1", ["walks"], {"var_time": "chronyd"}))
+
+    profile = tailored[-1]
+    assert [each.tag.rpartition("}")[2] for each in profile] == ["title", "refine-value", "select"]
+    assert (profile[1].get("idref"), profile[1].get("selector")) == (f"{PREFIX}value_var_time", "chronyd")
 
 
 def test_only_what_was_signed_is_sent(controller, tmp_path):
