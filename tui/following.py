@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from tui import wire
 from tui.stream import StreamState, Told
 
+_MOST_PENDING = (
+    50_000  # events; beyond that the server has to wait, so that memory does not grow with its haste
+)
 _OVER = frozenset({StreamState.ENDED, StreamState.REFUSED})
 
 
@@ -67,6 +70,11 @@ class Following:
         for job in self._jobs:
             if job.job_id == event.job_id:
                 job.add(event)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether more has come than the screens could take."""
+        return any(job.pending > _MOST_PENDING for job in self._jobs)
 
     def ended(self, job_id: str) -> None:
         """All events of this job were told."""

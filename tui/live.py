@@ -28,6 +28,8 @@ _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 15.0
 _STEADY_SECONDS = 5.0  # a connection that held so long may be taken up again at once
 _MEASURE_SECONDS = 10.0
+_CATCH_UP_STEP_SECONDS = 0.05
+_CATCH_UP_STEPS = 20
 
 
 class _End(enum.Enum):
@@ -169,7 +171,15 @@ class Live:
                     if message.event == "expired":
                         return _End.EXPIRED, 0.0
                     self._take(message)
+                await self._catch_up()
         return _End.CLOSED, parser.retry_seconds
+
+    async def _catch_up(self) -> None:
+        """Lets the screens take what has come before more is read; not for ever: news come the same way."""
+        for _ in range(_CATCH_UP_STEPS):
+            if not self._following.is_behind:
+                return
+            await asyncio.sleep(_CATCH_UP_STEP_SECONDS)
 
     def _take(self, message: ServerSentEvent) -> None:
         try:

@@ -87,6 +87,11 @@ class Told:
         taken, self._pending = self._pending[:most], self._pending[most:]
         return taken
 
+    @property
+    def pending(self) -> int:
+        """How many have come and were not taken."""
+        return len(self._pending)
+
     def add(self, event: wire.Event) -> None:
         """One more, unless it has been told."""
         if event.sequence > self.last_sequence:

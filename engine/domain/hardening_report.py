@@ -9,11 +9,21 @@ from __future__ import annotations
 
 import enum
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import msgspec
 
-from engine.domain.hardening import Disposition, Finding, HostScan, Item, Outcome, Scanner, exists_on
+from engine.domain.hardening import (
+    Benchmark,
+    Disposition,
+    Finding,
+    HostScan,
+    Item,
+    Outcome,
+    Scanner,
+    benchmark_of,
+    exists_on,
+)
 from engine.domain.statuses import OsType
 
 #: Characters of one text; what a node sends has no natural end.
@@ -110,10 +120,16 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Grounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What findings are judged by. `hosts` are the cluster's nodes with their systems, in its order."""
+    """What findings are judged by. `hosts` are the cluster's nodes with their systems, in its order.
+
+    Of the benchmarks that are not `switched_on`, and above the level, nothing was adapted that could be
+    an excuse.
+    """
 
     hosts: Mapping[str, OsType]
     catalogue: Mapping[str, Item]
+    switched_on: Set[Benchmark] = frozenset(Benchmark)
+    level: int = 2
     exceptions: Mapping[str, str] = {}  # the cluster's own: item to reason
     lab: bool = False
 
@@ -124,11 +140,16 @@ class Grounds(msgspec.Struct, frozen=True, kw_only=True):
         item = self.catalogue.get(item_id)
         if item is None:
             return None
-        if item.disposition is not Disposition.APPLIED and exists_on(item_id, item, self.hosts[host]):
+        if self._has_reason(item_id, item) and exists_on(item_id, item, self.hosts[host]):
             return By.PRODUCT, item.reason
         if self.lab and item.lab:
             return By.LAB, item.lab
         return None
+
+    def _has_reason(self, item_id: str, item: Item) -> bool:
+        if item.disposition is Disposition.ADAPTED:
+            return benchmark_of(item_id) in self.switched_on and item.level <= self.level
+        return item.disposition is not Disposition.APPLIED
 
 
 def judge(scans: Iterable[HostScan], grounds: Grounds) -> Judgement:

@@ -13,6 +13,7 @@ from typing import Any
 
 from engine.domain.errors import FieldProblem
 from engine.domain.hardening import Benchmark, HardeningException, Item, benchmark_of, number_of
+from engine.domain.specs import Hardening
 
 LEVELS = (1, 2)
 MAXIMUM_EXCEPTIONS = 1000
@@ -39,6 +40,11 @@ def problems(given: Mapping[str, Any], items: Mapping[str, Item], cni: str | Non
         yield FieldProblem("hardening.level", f"must be 1 or 2; it is {level}")
     yield from _exceptions(given, items)
     yield from _default_deny(given, cni)
+
+
+def switched_on(hardening: Hardening) -> frozenset[Benchmark]:
+    """The benchmarks that a cluster's nodes are brought up to."""
+    return frozenset(benchmark for benchmark, switch in _SWITCHES.items() if getattr(hardening, switch))
 
 
 def _exceptions(given: Mapping[str, Any], items: Mapping[str, Item]) -> Problems:

@@ -12,7 +12,7 @@ from typing import Self
 import asyncpg
 import msgspec
 
-from engine.domain import hardening_report, permissions, spec_rules
+from engine.domain import hardening_report, hardening_rules, permissions, spec_rules
 from engine.domain.errors import FieldProblem, InvalidSpec, NotFound
 from engine.domain.hardening import HostScan, Item
 from engine.domain.hardening_report import Change, Grounds, Judgement, Result
@@ -103,6 +103,8 @@ def judged(
     grounds = Grounds(
         hosts={node.name: node.os_type for node in spec.nodes},
         catalogue=catalogue,
+        switched_on=hardening_rules.switched_on(spec.hardening),
+        level=spec.hardening.level,
         exceptions={each.id: each.reason for each in spec.hardening.exceptions},
         lab=spec.lab,
     )

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from types import SimpleNamespace
+from typing import cast
+
 import msgspec
 import pytest
 from textual.pilot import Pilot
@@ -16,7 +22,10 @@ from tests.tui.conftest import open_job as open_stand_in_job
 from tests.tui.conftest import screen_text, sees, terminal, until
 from tests.tui.test_against_the_api import create, open_job, signed_in
 from tui import wire
+from tui.client import Client
 from tui.following import FollowedJob, Following
+from tui.live import Live
+from tui.live_state import LiveState
 from tui.screens.job import JobScreen
 from tui.stream import StreamState
 from tui.widgets.event_log import EventLog
@@ -151,3 +160,42 @@ def test_a_job_that_has_ended_changes_nothing_by_being_left():
     assert told == [StreamState.CONNECTING, StreamState.LIVE, StreamState.ENDED]
     assert not following.changed.is_set()
     assert following.positions() == {}
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110  many things make it true
+            await asyncio.sleep(0.01)
+
+
+class _Chunks:
+    """An open stream that says how much of it was read."""
+
+    def __init__(self, chunks: int) -> None:
+        self.read, self._chunks = 0, chunks
+
+    async def aiter_text(self) -> AsyncIterator[str]:
+        for number in range(1, self._chunks + 1):
+            self.read = number
+            yield f"data: {msgspec.json.encode(event(number)).decode()}\n\n"
+        await asyncio.Event().wait()
+
+
+async def test_what_screens_cannot_take_yet_waits_at_the_server(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tui.following._MOST_PENDING", 3)
+    monkeypatch.setattr("tui.live._CATCH_UP_STEPS", 1_000)
+    stream, following, job = _Chunks(8), Following(), FollowedJob(JOB_ID)
+    following.add(job)
+    client = SimpleNamespace(
+        live=LiveState(), following=following, everything=lambda _: contextlib.nullcontext(stream)
+    )
+    reading = asyncio.create_task(Live(cast("Client", client), lambda _: None, lambda: None).run())
+
+    await _until(lambda: job.pending == 4)
+    await asyncio.sleep(0.3)
+    assert (job.pending, stream.read) == (4, 4)
+    assert [each.sequence for each in job.drain(2)] == [1, 2]
+    await _until(lambda: job.pending == 4)
+    assert [each.sequence for each in job.drain() + job.drain()] == [3, 4, 5, 6]
+    await _until(lambda: job.last_sequence == 8)
+    reading.cancel()

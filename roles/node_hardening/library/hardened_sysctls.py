@@ -88,6 +88,13 @@ def rewrite_others(module, change):
     return changed
 
 
+def drop_in(values, everywhere):
+    """The file's text. Interfaces that are there before it is read keep the kernel's own values, so each is named by a glob (sysctl.d(5))."""
+    lines = ["%s = %s" % item for item in sorted(values.items())]
+    lines += ["-net.ipv4.conf.*.%s = %s" % (name, values["net.ipv4.conf.all." + name]) for name in everywhere]
+    return "\n".join(["# Written by Keelyard.", *lines]) + "\n"
+
+
 def live_paths(values, everywhere):
     """Path below /proc/sys → wanted value."""
     paths = {"/proc/sys/" + name.replace(".", "/"): str(value) for name, value in values.items()}
@@ -143,11 +150,11 @@ def drop_own(module, path):
 
 def keep(module, path, mark, values):
     """Brings files and live values; returns what changed."""
-    content = "# Written by Keelyard.\n" + "".join("%s = %s\n" % item for item in sorted(values.items()))
-    changed = [path] if write_own(module, path, content) else []
+    everywhere = module.params["everywhere"]
+    changed = [path] if write_own(module, path, drop_in(values, everywhere)) else []
     changed += rewrite_others(module, lambda text: silenced(text, mark, values))
     refused = []
-    for live, value in sorted(live_paths(values, module.params["everywhere"]).items()):
+    for live, value in sorted(live_paths(values, everywhere).items()):
         did, why = set_live(module, live, value)
         changed += [live] if did else []
         refused += [why] if why else []

@@ -56,6 +56,19 @@ def test_only_what_has_a_written_reason_is_excepted(item, host, lab, expected):
     assert one(item, host=host, lab=lab) == expected
 
 
+@pytest.mark.parametrize(
+    ("item", "expected"),
+    [("linux-3.3.1", Outcome.FAIL), ("kubernetes-1.2.9", Outcome.EXCEPTED)],
+)
+def test_what_was_never_adapted_is_not_excused_by_how_it_would_be(item, expected):
+    scan = HostScan(host="cp-1", scanner=Scanner.OPENSCAP, findings=(finding("rule", item=item),))
+    grounds = Grounds(hosts=HOSTS, catalogue=CATALOGUE, switched_on=frozenset())
+
+    (result,) = hardening_report.judge([scan], grounds).results
+
+    assert result.outcome is expected
+
+
 def test_the_owners_word_comes_first():
     excepted = one("linux-3.3.1", linux_3_3_1="Our routers need it.")
 

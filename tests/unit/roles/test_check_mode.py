@@ -40,7 +40,9 @@ def test_rewritten_files_are_a_reason_once(tmp_path):
 
 
 def test_a_manifest_is_named_by_its_objects():
-    manifest = "kind: Namespace\nmetadata:\n  name: a\n---\nkind: DaemonSet\nmetadata: {name: b-c, namespace: a}\n"
+    manifest = (
+        "kind: Namespace\nmetadata:\n  name: a\n---\nkind: DaemonSet\nmetadata: {name: b-c, namespace: a}\n"
+    )
 
     assert module("kube_apply").objects(manifest) == ["Namespace a", "DaemonSet b-c"]
 
@@ -48,7 +50,7 @@ def test_a_manifest_is_named_by_its_objects():
 def test_a_diff_of_objects_has_no_temporary_names():
     text = "diff -u -N /tmp/LIVE-1/apps.v1.D.a.b /tmp/MERGED-2/apps.v1.D.a.b\n"
     text += "--- /tmp/LIVE-1/apps.v1.D.a.b\t2026-01-01\n+++ /tmp/MERGED-2/apps.v1.D.a.b\t2026-01-01\n@@ -1 +1 @@\n-a\n+b\n"
-    text += "-  generation: 1\n+  generation: 2\n   resourceVersion: \"77\"\n"
+    text += '-  generation: 1\n+  generation: 2\n   resourceVersion: "77"\n'
 
     assert module("kube_apply").differing(text) == ["apps.v1.D.a.b"]
     assert module("kube_apply").readable(text) == "--- apps.v1.D.a.b\n@@ -1 +1 @@\n-a\n+b"
@@ -74,7 +76,10 @@ def test_what_cannot_be_looked_at_yet_is_declared(tmp_path):
     assert "declared" not in foretold([], [archive], {})
     assert foretold([item], [archive], None)["declared"].startswith("imports the images of images/n.tar")
     (tmp_path / "x").write_text("old")
-    assert foretold([item], [], {})["diff"][0]["before"] == f"sha256:{shared('keelyard').sha256(item['path'])} mode 0644\n"
+    assert (
+        foretold([item], [], {})["diff"][0]["before"]
+        == f"sha256:{shared('keelyard').sha256(item['path'])} mode 0644\n"
+    )
 
 
 def node(name: str, *, ready: str = "True", version: str = "v1.36.4", **spec: object) -> dict:
@@ -106,8 +111,20 @@ def test_a_cluster_is_looked_at_without_touching_it(nodes, expected):
 def test_workloads_that_lack_pods_are_found():
     findings = module("verify_cluster", "cluster_verify").workload_findings
     metadata = {"namespace": "kube-system", "name": "x"}
-    well = {"kind": "DaemonSet", "metadata": metadata, "spec": {}, "status": {"desiredNumberScheduled": 2, "numberAvailable": 2}}
-    ill = {"kind": "Deployment", "metadata": metadata, "spec": {"replicas": 2}, "status": {"availableReplicas": 1}}
+    well = {
+        "kind": "DaemonSet",
+        "metadata": metadata,
+        "spec": {},
+        "status": {"desiredNumberScheduled": 2, "numberAvailable": 2},
+    }
+    ill = {
+        "kind": "Deployment",
+        "metadata": metadata,
+        "spec": {"replicas": 2},
+        "status": {"availableReplicas": 1},
+    }
 
     assert findings([well]) == []
-    assert findings([well, ill]) == [{"subject": "Deployment kube-system/x", "problem": "has 1 of 2 pods available"}]
+    assert findings([well, ill]) == [
+        {"subject": "Deployment kube-system/x", "problem": "has 1 of 2 pods available"}
+    ]

@@ -18,9 +18,20 @@ CATALOGUE = hardening_table.catalogue()
 on = load(PLAYBOOKS / "filter_plugins" / "hardening.py", "keelyard_tested_hardening_filter").hardening_on
 SYSTEMS = ["debian12", "debian13", "ubuntu22", "rocky9", "rhel9"]
 OURS = tuple(f"linux-{chapter}." for chapter in "1234")
-CARRIED_OUT = [name for name, item in CATALOGUE.items() if item.get("disposition", "applied") in ("applied", "adapted")]
+CARRIED_OUT = [
+    name for name, item in CATALOGUE.items() if item.get("disposition", "applied") in ("applied", "adapted")
+]
 #: Without these Kubernetes does not run.
-NEEDED_MODULES = {"overlay", "br_netfilter", "vxlan", "nf_tables", "ip_set", "ip_tables", "nf_conntrack", "xt_comment"}
+NEEDED_MODULES = {
+    "overlay",
+    "br_netfilter",
+    "vxlan",
+    "nf_tables",
+    "ip_set",
+    "ip_tables",
+    "nf_conntrack",
+    "xt_comment",
+}
 
 
 @functools.cache
@@ -31,7 +42,9 @@ def tasks() -> list[dict[str, Any]]:
         inner = [task for each in found for part in ("block", "rescue") for task in each.get(part, [])]
         return found + (flat(inner) if inner else [])
 
-    return flat([task for path in (ROLE / "tasks").glob("*.yml") for task in yaml.safe_load(path.read_text())])
+    return flat(
+        [task for path in (ROLE / "tasks").glob("*.yml") for task in yaml.safe_load(path.read_text())]
+    )
 
 
 def tags_of(task: dict[str, Any]) -> list[str]:
@@ -47,7 +60,9 @@ def test_every_item_says_why_it_is_not_as_the_benchmark_has_it():
 
 
 def test_the_readme_tells_what_is_not_as_the_benchmark_has_it():
-    assert hardening_table.written() == hardening_table.table(), "run python -m tests.unit.roles.hardening_table"
+    assert hardening_table.written() == hardening_table.table(), (
+        "run python -m tests.unit.roles.hardening_table"
+    )
 
 
 @pytest.mark.parametrize("name", [name for name in CARRIED_OUT if name.startswith(OURS)])
@@ -180,7 +195,10 @@ def rule(table: str, hook: str, *expressions: dict[str, Any]) -> dict[str, Any]:
     [
         [chain("filter", "input", "drop")],
         [chain("filter", "forward", "drop")],
-        [chain("firewalld", "input"), rule("firewalld", "input", {"counter": {}}, {"reject": {"type": "icmpx"}})],
+        [
+            chain("firewalld", "input"),
+            rule("firewalld", "input", {"counter": {}}, {"reject": {"type": "icmpx"}}),
+        ],
         [chain("mine", "input"), rule("mine", "input", {"drop": None})],
     ],
     ids=["input policy", "forward policy", "reject at the end", "drop at the end"],
@@ -232,6 +250,20 @@ def test_lines_that_say_otherwise_are_commented_out_and_come_back():
     assert sysctls.spoken(silenced, "# keelyard x: ") == text
 
 
+def test_values_of_every_interface_are_kept_over_a_restart():
+    text = sysctls.drop_in(
+        {"net.ipv4.conf.all.send_redirects": "0", "net.ipv4.conf.default.send_redirects": "0"},
+        ["send_redirects"],
+    )
+
+    assert text.splitlines()[1:] == [
+        "net.ipv4.conf.all.send_redirects = 0",
+        "net.ipv4.conf.default.send_redirects = 0",
+        "-net.ipv4.conf.*.send_redirects = 0",
+    ]
+    assert sysctls.drop_in({"kernel.sysrq": "0"}, []) == "# Written by Keelyard.\nkernel.sysrq = 0\n"
+
+
 mounts = module("mount_options", "node_hardening")
 
 
@@ -243,7 +275,10 @@ def test_options_are_added_and_never_taken_away():
 def test_fstab_keeps_its_lines_and_gets_one_for_memory_file_systems_alone():
     table = "# mine\nUUID=1 /home ext4 defaults 0 2\n"
 
-    assert mounts.table_with(table, "/home", "ext4", ["nodev"]) == "# mine\nUUID=1 /home ext4 defaults,nodev 0 2\n"
+    assert (
+        mounts.table_with(table, "/home", "ext4", ["nodev"])
+        == "# mine\nUUID=1 /home ext4 defaults,nodev 0 2\n"
+    )
     assert mounts.table_with(table, "/var/log", "ext4", ["nodev"]) == table
     added = mounts.table_with("x", "/dev/shm", "tmpfs", ["nodev", "noexec"])
     assert added == "x\ntmpfs /dev/shm tmpfs defaults,nodev,noexec 0 0\n"

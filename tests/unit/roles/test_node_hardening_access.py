@@ -64,7 +64,9 @@ def test_every_item_that_is_carried_out_has_a_task_with_its_tag(name: str):
 def test_ansible_and_the_owner_keep_their_way_in():
     ssh = settings("/etc/ssh/sshd_config")
 
-    assert ssh["MaxSessions"].startswith("{{ 2 ")  # Ansible holds one at a time, and opens another connection at need
+    assert ssh["MaxSessions"].startswith(
+        "{{ 2 "
+    )  # Ansible holds one at a time, and opens another connection at need
     assert "aes128-gcm@openssh.com" in ssh["Ciphers"]
     assert (
         "curve25519-sha256"
@@ -76,12 +78,24 @@ def test_ansible_and_the_owner_keep_their_way_in():
 
 
 def test_everything_between_the_guards_begin_and_confirm_may_lock_out_and_nothing_before():
-    steps = yaml.safe_load((ROLE / "tasks" / "5_access.yml").read_text())
+    steps = yaml.safe_load((ROLE / "tasks" / "5_access.yml").read_text())[0]["block"]
     states = [step.get("change_guard", {}).get("state") for step in steps]
 
     assert states[0] == "begin"
     guarded = [step["ansible.builtin.import_tasks"] for step in steps[1 : states.index("confirm")]]
     assert guarded == ["5_1_ssh.yml", "5_2_sudo.yml", "5_3_pam.yml", "8_beyond_ssh.yml"]
+
+
+@pytest.mark.parametrize("name", ["5_access.yml", "4_firewall.yml"])
+def test_a_rule_that_fails_under_a_guard_has_the_old_files_put_back_at_once_and_still_fails(name: str):
+    guarded = next(step for step in yaml.safe_load((ROLE / "tasks" / name).read_text()) if "rescue" in step)
+
+    assert [step["change_guard"]["state"] for step in guarded["block"] if "change_guard" in step] == [
+        "begin",
+        "confirm",
+    ]
+    assert guarded["rescue"][0]["change_guard"]["state"] == "rollback"
+    assert "ansible.builtin.fail" in guarded["rescue"][1]
 
 
 def test_the_account_keelyard_comes_in_by_is_let_in_and_never_refused():

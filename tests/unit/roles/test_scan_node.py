@@ -84,14 +84,20 @@ def test_a_scanner_runs_in_a_directory_of_its_own_that_does_not_stay(scanner, tm
     ("program", "more", "why"),
     [
         (b"#!/bin/sh\necho no such process; exit 1\n", {}, "kube-bench ended with 1: no such process"),
-        (b"#!/bin/sh\n[ $1 = version ] || exec sleep 60\n", {"timeout_seconds": 1}, "did not finish within 1 s"),
+        (
+            b"#!/bin/sh\n[ $1 = version ] || exec sleep 60\n",
+            {"timeout_seconds": 1},
+            "did not finish within 1 s",
+        ),
         (b"#!/bin/sh\n", {"sha256": "0"}, "arrived changed"),
         (b"#!/bin/sh\n", {"staged": ""}, "There is none."),
         (b"#!/bin/sh\n", {"scanner": "openscap"}, "OpenSCAP is not installed."),
         (b"#!/bin/sh\n", {"scanner": "lynis", "staged": ""}, "Lynis is not installed. There is none."),
     ],
 )
-def test_a_scanner_that_cannot_run_is_unavailable_with_the_reason(scanner, tmp_path, monkeypatch, program, more, why):
+def test_a_scanner_that_cannot_run_is_unavailable_with_the_reason(
+    scanner, tmp_path, monkeypatch, program, more, why
+):
     monkeypatch.setattr(scanner, "HOME", str(tmp_path))
     monkeypatch.setattr(scanner.shutil, "which", lambda name, path: None)
     sent = packed(tmp_path / "sent", {"kube-bench": program}, "kube-bench")

@@ -58,9 +58,13 @@ class World:
     def plan(self, text: str = "", policy: str = "", seconds: int = 30) -> None:
         files = [("/manifests/kube-apiserver.yaml", text)] if text else []
         files += [("/policy.yaml", policy)] if policy else []
-        entries = [{"path": f"{self.home}{path}", "content": content, "mode": "0600"} for path, content in files]
+        entries = [
+            {"path": f"{self.home}{path}", "content": content, "mode": "0600"} for path, content in files
+        ]
         components, restart = ["kube-apiserver"] if text else [], ["kube-apiserver"] if policy else []
-        shared("keelyard_static_pods").stage(str(self.home), entries, components, restart, "192.0.2.11", seconds)
+        shared("keelyard_static_pods").stage(
+            str(self.home), entries, components, restart, "192.0.2.11", seconds
+        )
 
 
 @pytest.fixture
@@ -150,9 +154,16 @@ def test_a_reboot_in_between_is_taken_up_where_it_was(code, world, monkeypatch):
         code.work(str(world.home))
     monkeypatch.undo()
     assert world.manifest.read_text() == "new --wrong"
-    for name, fake in (("processes", world.processes), ("attempts", world.attempts), ("answers", world.answers), ("last_words", str)):
+    for name, fake in (
+        ("processes", world.processes),
+        ("attempts", world.attempts),
+        ("answers", world.answers),
+        ("last_words", str),
+    ):
         monkeypatch.setattr(code, name, fake)
-    clock = SimpleNamespace(sleep=world.sleep, monotonic=world.monotonic, clock_gettime=world.clock_gettime, CLOCK_BOOTTIME=7)
+    clock = SimpleNamespace(
+        sleep=world.sleep, monotonic=world.monotonic, clock_gettime=world.clock_gettime, CLOCK_BOOTTIME=7
+    )
     monkeypatch.setattr(code, "time", clock)
     status = json.loads((world.home / "status.json").read_text())
     (world.home / "status.json").write_text(json.dumps({**status, "boot": "another boot"}))
@@ -191,7 +202,10 @@ class Module:
 @pytest.mark.parametrize(
     ("status", "said"),
     [
-        ({"state": "rolled-back", "reason": "unknown flag: --wrong"}, "put the old one back, which runs again: unknown flag"),
+        (
+            {"state": "rolled-back", "reason": "unknown flag: --wrong"},
+            "put the old one back, which runs again: unknown flag",
+        ),
         ({"state": "stuck", "reason": "a", "again": "b"}, "not with the old one either"),
         (None, "the guard did not finish"),
     ],
@@ -240,7 +254,11 @@ def test_two_rotations_of_a_day_have_keys_in_their_order(keys):
 
     assert (name[-2:], later[-2:]) == ("-1", "-2")
     many = [(f"key-20260101-{number}", "") for number in (2, 10, 9)]
-    assert [pair[0] for pair in keys.promoted(many)] == ["key-20260101-10", "key-20260101-9", "key-20260101-2"]
+    assert [pair[0] for pair in keys.promoted(many)] == [
+        "key-20260101-10",
+        "key-20260101-9",
+        "key-20260101-2",
+    ]
 
 
 def test_it_is_seen_in_etcd_which_key_a_secret_lies_under(keys):
@@ -263,12 +281,17 @@ def test_secrets_are_rewritten_until_none_is_left_and_only_those_that_need_it(ke
     asked.check_mode = False
     left = {("a", "one"), ("b", "two"), ("b", "busy")}
     written: list[list[str]] = []
-    everything = [{"metadata": {"namespace": ns, "name": name}} for ns, name in [*sorted(left), ("c", "done")]]
+    everything = [
+        {"metadata": {"namespace": ns, "name": name}} for ns, name in [*sorted(left), ("c", "done")]
+    ]
 
     def kubectl(_: object, verb: str, *__: str, data: str | None = None) -> tuple[int, str, str]:
         if verb == "get":
             return 0, json.dumps({"items": everything}), ""
-        places = [(item["metadata"]["namespace"], item["metadata"]["name"]) for item in json.loads(data or "")["items"]]
+        places = [
+            (item["metadata"]["namespace"], item["metadata"]["name"])
+            for item in json.loads(data or "")["items"]
+        ]
         written.append([name for _, name in places])
         # One is changed by somebody else just then, and is written by the next turn.
         left.difference_update(place for place in places if place[1] != "busy" or len(written) > 1)
@@ -312,7 +335,9 @@ def test_an_owner_that_does_not_exist_is_no_reason(tmp_path):
 def test_only_accounts_that_give_tokens_are_changed():
     giving = module("default_accounts", "kube_hardening").giving
     accounts = [("a", None), ("b", False), ("c", True)]
-    items = [{"metadata": {"namespace": name}, "automountServiceAccountToken": value} for name, value in accounts]
+    items = [
+        {"metadata": {"namespace": name}, "automountServiceAccountToken": value} for name, value in accounts
+    ]
 
     assert giving({"items": items}) == ["a", "c"]
 
