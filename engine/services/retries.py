@@ -16,13 +16,14 @@ from engine.execution import inventory, plan
 from engine.store import clusters, job_hosts, jobs, nodes, phases, records
 
 _DONE = frozenset({PhaseStatus.SUCCEEDED, PhaseStatus.SKIPPED})
+_LOOKS = "scan-"  # how the slugs of phases begin that change nothing: a report needs what all of them find
 _STOPPED = frozenset({JobStatus.CANCELLED, JobStatus.INTERRUPTED})
 
 
 async def finished_phases(job_id: uuid.UUID) -> frozenset[str]:
     """Slugs of phases that every node is through with when this job has ended.
 
-    Nodes that a retry left out are only through with what the job before it had finished.
+_LOOKS = "scan-"  # how slugs of phases begin that change nothing: a report needs what all of them find
     """
     job = await jobs.get(job_id)
     if job is None or job.type in READ_ONLY_JOBS:  # half a look is none
@@ -31,7 +32,8 @@ async def finished_phases(job_id: uuid.UUID) -> frozenset[str]:
     changed_at = None if cluster is None else cluster.hardening_changed_at
     if changed_at is not None and changed_at > job.created_at:  # what is done was done by other settings
         return frozenset()
-    done = frozenset(phase.slug for phase in await phases.of_job(job_id) if phase.status in _DONE)
+    left = [phase.slug for phase in await phases.of_job(job_id) if phase.status in _DONE]
+    done = frozenset(slug for slug in left if not slug.startswith(_LOOKS))
     if job.left_out and job.retry_of is not None:
         return done & await finished_phases(job.retry_of)
     return done

@@ -271,12 +271,13 @@ async def test_cancel_of_a_running_job_asks_its_supervisor(store):
 
 
 async def test_retry_knows_what_is_finished_and_what_was_interrupted(store):
-    """A retry resumes at the first unfinished phase."""
+    """A retry resumes at the first unfinished phase; scanners look again, for the sake of one report."""
     cluster, job, attempt = await running_job()
-    await runs.begin(job.id, [("preflight", "Check"), ("join", "Join")], frozenset())
-    await runs.append(
-        job.id, attempt, [told(1, EventKind.PHASE_FINISHED, phase="preflight", data={"status": "succeeded"})]
-    )
+    planned = [("preflight", "Check"), ("scan-kubernetes", "Scan"), ("join", "Join")]
+    await runs.begin(job.id, planned, frozenset())
+    finished = {"kind": EventKind.PHASE_FINISHED, "data": {"status": "succeeded"}}
+    ended = [told(1, phase="preflight", **finished), told(2, phase="scan-kubernetes", **finished)]
+    await runs.append(job.id, attempt, ended)
     await runs.mark_interrupted(job.id, attempt, "died", CIPHER)
     again = await factories.job(cluster, retry_of=job.id, retry_hosts="failed")
     attempt = await runs.claim(again.id, "worker")

@@ -1,4 +1,4 @@
-"""Keelyard's own firewall on a real node: what comes in, what is left alone, and what an operator reads."""
+"""Items under a guard on a real node: what the firewall lets in, and what becomes of a rule that fails."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ TABLE = "nft list table inet keelyard"
 
 
 class Guarded:
-    """One node, the harden playbook limited to the firewall, and a look from outside."""
+    """One node, the harden playbook limited to some items, and a look from outside."""
 
     def __init__(self, lab: labs.Lab, shell: Shell, folder: Path) -> None:
         self.lab, self.shell, self.folder = lab, shell, folder
         self.exceptions: list[dict[str, str]] = []
 
-    def harden(self) -> subprocess.CompletedProcess[str]:
-        """Plays the firewall's items."""
+    def harden(self, items: str = "linux-4.3.8") -> subprocess.CompletedProcess[str]:
+        """Plays these items, the firewall's unless told otherwise."""
         variables = {
             "keelyard_kubernetes_version": "1.36.0",
             "keelyard_cni": "flannel",
@@ -45,7 +45,7 @@ class Guarded:
         playbooks = content.playbooks()
         program = str(Path(sys.executable).with_name("ansible-playbook"))
         return subprocess.run(
-            [program, "-i", str(inventory), str(playbooks / "harden.yml"), "--tags", "linux-4.3.8"],
+            [program, "-i", str(inventory), str(playbooks / "harden.yml"), "--tags", items],
             env={
                 **os.environ,
                 "ANSIBLE_CONFIG": str(playbooks.parent / "ansible.cfg"),
@@ -131,3 +131,22 @@ def test_an_exception_takes_the_firewall_away_again(node: Guarded):
     assert node.lets_in(8080)
     assert node.on(f"{TABLE}; ls /etc/keelyard/firewall.nft", check=False) == ""
     assert "changed=0 " in node.harden().stdout
+
+
+def test_a_rule_that_fails_under_a_guard_leaves_nothing_of_those_before_it(node: Guarded):
+    node.on(
+        "mkdir /etc/sudoers.d/99-keelyard"
+    )  # in the way of sudo's settings, which come after those of SSH
+    before = node.on("cat /etc/ssh/sshd_config")
+
+    played = node.harden("linux-5.1.13,linux-5.2.2")
+
+    assert played.returncode != 0
+    told = " ".join(played.stdout.split())
+    assert "CIS 5.2.2 | sudo runs commands in a terminal of their own: " in told
+    assert "The old files were put back at once." in told
+    assert node.on("cat /etc/ssh/sshd_config") == before
+    assert node.on("ls /var/lib/keelyard/guards/access/armed", check=False) == ""
+    node.on("rmdir /etc/sudoers.d/99-keelyard")
+    assert node.harden("linux-5.1.13,linux-5.2.2").returncode == 0
+    assert "LoginGraceTime 60" in node.on("cat /etc/ssh/sshd_config")
