@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import tomllib
 
+import jinja2
 import pytest
 import yaml
+from ansible.plugins.test import core as core_tests
 
-from tests.unit.roles.loading import render
+from tests.unit.roles.loading import ROLES, render
 
 NODE = {"address": "192.0.2.11", "cgroup_version": 2}
 INIT = {
@@ -135,6 +137,20 @@ def test_flannels_manifest_is_whole(source, init_containers):
     pod = found["DaemonSet"]["spec"]["template"]["spec"]
     assert len(pod.get("initContainers", [])) == init_containers
     assert '"Network": "10.244.0.0/16"' in found["ConfigMap"]["data"]["net-conf.json"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "may_go_on"), [(["n1 10.244.0.0/24", "n2 10.244.1.0/24"], True), (["n1 10.244.0.0/24", "n2 "], False)]
+)
+def test_the_bridge_waits_for_the_range_of_a_node_that_has_just_joined(lines: list[str], may_go_on: bool):
+    asked = yaml.safe_load((ROLES / "cni" / "tasks" / "bridge.yml").read_text())[0]
+    environment = jinja2.Environment(autoescape=False)
+    environment.tests |= core_tests.TestModule().tests()
+    condition = environment.compile_expression(asked["until"])
+
+    found = condition(ansible_check_mode=False, cni_ranges={"rc": 0, "stdout_lines": lines})
+
+    assert found is may_go_on
 
 
 def test_the_routes_script_leaves_the_own_node_out():

@@ -1,4 +1,4 @@
-"""Items under a guard on a real node: what the firewall lets in, and what becomes of a rule that fails."""
+"""Single items of hardening on a real node: the firewall, a rule that fails, and what outlives a restart."""
 
 from __future__ import annotations
 
@@ -79,6 +79,12 @@ def listen(node: Guarded, *ports: int) -> None:
         node.on(f"until ss -Hltn | grep -q ':{port} '; do sleep 0.1; done")
 
 
+def restart(node: Guarded, eventually: Callable[..., None]) -> None:
+    started = node.on("stat -c %Z /proc/1")
+    node.on("systemctl reboot", check=False)
+    eventually(lambda: node.on("stat -c %Z /proc/1", check=False) not in {"", started}, 120)
+
+
 def test_a_foreign_firewall_that_drops_is_told_before_anything_is_changed(node: Guarded):
     node.on("nft add table inet site")
     node.on("nft add chain inet site forward '{ type filter hook forward priority 0; policy drop; }'")
@@ -106,9 +112,7 @@ def test_what_a_node_needs_comes_in_everything_else_is_dropped_and_others_tables
     assert "table ip kube-proxy" in node.on("nft list tables")
     assert "changed=0 " in node.harden().stdout
 
-    started = node.on("stat -c %Z /proc/1")
-    node.on("systemctl reboot", check=False)
-    eventually(lambda: node.on("stat -c %Z /proc/1", check=False) not in {"", started}, 120)
+    restart(node, eventually)
     listen(node, 8080)
     assert "policy drop" in node.on(TABLE)
     assert not node.lets_in(8080)
@@ -150,3 +154,13 @@ def test_a_rule_that_fails_under_a_guard_leaves_nothing_of_those_before_it(node:
     node.on("rmdir /etc/sudoers.d/99-keelyard")
     assert node.harden("linux-5.1.13,linux-5.2.2").returncode == 0
     assert "LoginGraceTime 60" in node.on("cat /etc/ssh/sshd_config")
+
+
+def test_what_every_interface_is_set_to_outlives_a_restart(node: Guarded, eventually: Callable[..., None]):
+    """Interfaces that are there before the settings are read begin with the kernel's own values."""
+    items = "linux-3.3.2,linux-3.3.5,linux-3.3.6,linux-3.3.8"
+    assert node.harden(items).returncode == 0
+
+    restart(node, eventually)
+
+    assert "changed=0 " in node.harden(items).stdout
