@@ -130,6 +130,21 @@ def test_the_first_profile_the_content_has_is_taken_without_the_rules_it_lacks(s
         scanner.chosen(content, ["cis"], [])
 
 
+def test_a_scanner_that_stands_still_gets_a_second_attempt_within_its_time(scanner, monkeypatch):
+    given = []
+
+    def run(command, directory, seconds, environment):
+        given.append(seconds)
+        if len(given) == 1:
+            raise scanner.Unavailable("oscap did not finish")
+        return 2, "said"
+
+    monkeypatch.setattr(scanner, "run", run)
+
+    assert scanner.run_again(["oscap"], "/", 900, {}) == (2, "said")
+    assert given == [300, 600]
+
+
 def test_openscap_is_told_which_time_service_the_node_has(scanner, tmp_path, monkeypatch):
     content = f'<Value id="{PREFIX}value_var_timesync_service"/>'
     monkeypatch.setattr(scanner, "PATH", str(tmp_path))
