@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from tui import wire
 from tui.stream import StreamState, Told
 
-_MOST_PENDING = (
-    50_000  # events; beyond that the server has to wait, so that memory does not grow with its haste
-)
+_MOST_PENDING = 50_000  # events; beyond that the server waits, so that memory does not grow with its haste
 _OVER = frozenset({StreamState.ENDED, StreamState.REFUSED})
 
 

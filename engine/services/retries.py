@@ -23,7 +23,8 @@ _STOPPED = frozenset({JobStatus.CANCELLED, JobStatus.INTERRUPTED})
 async def finished_phases(job_id: uuid.UUID) -> frozenset[str]:
     """Slugs of phases that every node is through with when this job has ended.
 
-    _LOOKS = "scan-"  # how slugs of phases begin that change nothing: a report needs what all of them find
+    Nodes that a retry left out are only through with what the job before it had finished. Scanners look
+    again.
     """
     job = await jobs.get(job_id)
     if job is None or job.type in READ_ONLY_JOBS:  # half a look is none

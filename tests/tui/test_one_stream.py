@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from typing import cast
 
@@ -162,10 +162,21 @@ def test_a_job_that_has_ended_changes_nothing_by_being_left():
     assert following.positions() == {}
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110  many things make it true
-            await asyncio.sleep(0.01)
+class _Watched(Following):
+    """Tells each time that it is asked whether the screens are behind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looks = asyncio.Queue[bool]()
+
+    @property
+    def is_behind(self) -> bool:
+        self.looks.put_nowait(super().is_behind)
+        return super().is_behind
+
+    async def next(self, number: int) -> list[bool]:
+        async with asyncio.timeout(10):
+            return [await self.looks.get() for _ in range(number)]
 
 
 class _Chunks:
@@ -184,18 +195,20 @@ class _Chunks:
 async def test_what_screens_cannot_take_yet_waits_at_the_server(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tui.following._MOST_PENDING", 3)
     monkeypatch.setattr("tui.live._CATCH_UP_STEPS", 1_000)
-    stream, following, job = _Chunks(8), Following(), FollowedJob(JOB_ID)
+    stream, following, job = _Chunks(8), _Watched(), FollowedJob(JOB_ID)
     following.add(job)
     client = SimpleNamespace(
         live=LiveState(), following=following, everything=lambda _: contextlib.nullcontext(stream)
     )
     reading = asyncio.create_task(Live(cast("Client", client), lambda _: None, lambda: None).run())
 
-    await _until(lambda: job.pending == 4)
-    await asyncio.sleep(0.3)
+    # One look after each event; then again and again, while nothing is read.
+    assert await following.next(7) == [False, False, False, True, True, True, True]
     assert (job.pending, stream.read) == (4, 4)
     assert [each.sequence for each in job.drain(2)] == [1, 2]
-    await _until(lambda: job.pending == 4)
-    assert [each.sequence for each in job.drain() + job.drain()] == [3, 4, 5, 6]
-    await _until(lambda: job.last_sequence == 8)
+    assert await following.next(5) == [False, False, True, True, True]
+    assert (job.pending, stream.read) == (4, 6)
+    assert [each.sequence for each in job.drain()] == [3, 4, 5, 6]
+    assert await following.next(3) == [False, False, False]
+    assert stream.read == 8
     reading.cancel()

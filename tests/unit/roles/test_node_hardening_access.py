@@ -77,6 +77,16 @@ def test_ansible_and_the_owner_keep_their_way_in():
     assert ssh["UsePAM"] == "yes"
 
 
+@pytest.mark.parametrize(("item", "name"), [("linux-5.1.16", "MaxAuthTries"), ("linux-5.1.17", "MaxSessions")])
+def test_an_exception_of_the_benchmarks_item_is_enough_whatever_lynis_wants(item: str, name: str):
+    (step,) = [each for each in tasks() if each.get("block_setting", {}).get("line", "").startswith(name + " ")]
+
+    wanted = step["block_setting"]["wanted"]
+
+    assert evaluate(wanted, node_hardening_on=["lynis-SSH-7408"]) == "False"
+    assert evaluate(wanted, node_hardening_on=[item]) == "True"
+
+
 def test_everything_between_the_guards_begin_and_confirm_may_lock_out_and_nothing_before():
     steps = yaml.safe_load((ROLE / "tasks" / "5_access.yml").read_text())[0]["block"]
     states = [step.get("change_guard", {}).get("state") for step in steps]
