@@ -9,8 +9,11 @@ from types import ModuleType
 from typing import Any
 
 import jinja2
+import yaml
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.filter import core, mathstuff
 from ansible.plugins.test import core as core_tests
+from ansible.template import Templar, trust_as_template
 
 ROOT = Path(__file__).parents[3]
 PLAYBOOKS, ROLES = ROOT / "playbooks", ROOT / "roles"
@@ -59,3 +62,22 @@ def render(role: str, template: str, **variables: Any) -> str:
     environment.filters |= core.FilterModule().filters() | mathstuff.FilterModule().filters()
     environment.tests |= core_tests.TestModule().tests()
     return environment.get_template(template).render(**variables)
+
+
+def evaluate(role: str, expression: str, **known: Any) -> Any:
+    """What Ansible itself makes of an expression over a role's variables, with `known` beside or over them."""
+    variables: dict[str, Any] = {}
+    for part in ("defaults", "vars"):
+        file = ROLES / role / part / "main.yml"
+        variables |= yaml.safe_load(file.read_text()) if file.exists() else {}
+    templar = Templar(DataLoader(), variables={key: trusted(value) for key, value in variables.items()} | known)
+    return templar.template(trusted("{{ " + expression + " }}"))
+
+
+def trusted(value: Any) -> Any:
+    """Marked as Ansible marks what it reads from a role."""
+    if isinstance(value, dict):
+        return {key: trusted(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [trusted(each) for each in value]
+    return trust_as_template(value) if isinstance(value, str) else value

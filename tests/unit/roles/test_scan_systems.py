@@ -5,42 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import yaml
-from ansible.parsing.dataloader import DataLoader
-from ansible.template import Templar, trust_as_template
 
-from tests.unit.roles.loading import ROLES
+from tests.unit.roles.loading import evaluate
 
 CONTENT = "/usr/share/xml/scap/ssg/content"
 
 
 def rendered(system: tuple[str, str, str], name: str, **more: Any) -> Any:
     """A variable of the role on a worker that runs `system` (id, version, family)."""
-    role = ROLES / "node_scan"
-    variables = {
-        **yaml.safe_load((role / "defaults" / "main.yml").read_text()),
-        **yaml.safe_load((role / "vars" / "main.yml").read_text()),
-    }
     known = {
         "discover_node": {"os": dict(zip(("id", "version", "family"), system, strict=True))},
         "groups": {"kube_control_plane": ["a"]},
         "inventory_hostname": "b",
         "node_scan_leader": "a",
-        **more,
     }
-    templar = Templar(
-        DataLoader(), variables={key: trusted(value) for key, value in variables.items()} | known
-    )
-    return templar.template(trusted("{{ " + name + " }}"))
-
-
-def trusted(value: Any) -> Any:
-    """Marked as Ansible marks what it reads from a role."""
-    if isinstance(value, dict):
-        return {key: trusted(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [trusted(each) for each in value]
-    return trust_as_template(value) if isinstance(value, str) else value
+    return evaluate("node_scan", name, **(known | more))
 
 
 @pytest.mark.parametrize(
