@@ -23,6 +23,7 @@ import shutil
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import HOME, IDENTITY, ORIGINALS, PATH, Owned, read_json, tail, write_text
+from ansible.module_utils.keelyard_overruled import MARK, MODULES, SYSCTLS, files
 
 UNITS = [
     "keelyard-kubelet-approver.service", "keelyard-static-pods.service", "kubelet.service", "keelyard-routes.service",
@@ -181,7 +182,7 @@ def edit(module, path, pattern, replacement):
     """Takes our lines out of a file that belongs to the system; returns whether there were any."""
     if not os.path.exists(path):
         return False
-    with open(path, encoding="utf-8") as stream:
+    with open(path, encoding="utf-8", errors="surrogateescape") as stream:
         before = stream.read()
     after = re.sub(pattern, replacement, before)
     if after != before and not module.check_mode:
@@ -211,8 +212,8 @@ def main():
     done += remove_files(module, owned)
     edit(module, "/etc/hosts", r"(?ms)^# BEGIN keelyard\n.*?^# END keelyard\n", "")
     edit(module, "/etc/fstab", r"(?m)^# keelyard: ", "")
-    for path in ["/etc/sysctl.conf", *glob.glob("/etc/sysctl.d/*.conf")]:
-        edit(module, os.path.realpath(path), r"(?m)^# keelyard [a-z0-9-]+: ", "")
+    for path in files([*SYSCTLS, *MODULES]):
+        edit(module, path, r"(?m)^" + MARK % "[a-z0-9-]+", "")
     if not module.check_mode:
         run(module, "systemctl", "daemon-reload")
         shutil.rmtree(os.path.dirname(ORIGINALS), ignore_errors=True)

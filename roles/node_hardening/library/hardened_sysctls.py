@@ -35,57 +35,17 @@ options:
 
 import glob
 import os
-import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import Owned, write_text
+from ansible.module_utils.keelyard_overruled import MARK, OWN_SYSCTLS, SYSCTLS, files, other_sysctl, rewrite, silenced, spoken
 
 DIRECTORY = "/etc/sysctl.d"
-OTHERS = ("/etc/sysctl.conf", DIRECTORY + "/*.conf")
-MARK = "# keelyard %s: "
-OWN_PREFIX = "zz-keelyard"
-
-
-def setting(line):
-    """Name (with dots) and value of a line, or (None, None)."""
-    found = re.match(r"^\s*-?([A-Za-z][\w./*-]*)\s*=\s*(.*?)\s*$", line)
-    return (found.group(1).replace("/", "."), found.group(2)) if found else (None, None)
-
-
-def contradicts(line, values):
-    """Whether a line sets one of the values to something else."""
-    name, value = setting(line)
-    return name in values and value.split() != str(values[name]).split()
-
-
-def silenced(text, mark, values):
-    """The text with contradicting lines commented out."""
-    return "".join(mark + line if contradicts(line, values) else line for line in text.splitlines(keepends=True))
-
-
-def spoken(text, mark):
-    """The text with the lines that were commented out under a mark back."""
-    return re.sub("(?m)^" + re.escape(mark), "", text)
-
-
-def other_files():
-    """The administrator's own files, each once; a link counts as what it points at."""
-    paths = {os.path.realpath(path) for pattern in OTHERS for path in glob.glob(pattern)}
-    return sorted(path for path in paths if os.path.isfile(path) and not os.path.basename(path).startswith(OWN_PREFIX))
 
 
 def rewrite_others(module, change):
     """Rewrites those of the administrator's files that a change makes different; returns their paths."""
-    changed = []
-    for path in other_files():
-        with open(path, encoding="utf-8", errors="surrogateescape") as stream:
-            before = stream.read()
-        after = change(before)
-        if after != before:
-            changed.append(path)
-            if not module.check_mode:
-                write_text(path, after, os.stat(path).st_mode & 0o777)
-    return changed
+    return rewrite(module, files(SYSCTLS, [OWN_SYSCTLS]), change)
 
 
 def drop_in(values, everywhere):
@@ -152,7 +112,7 @@ def keep(module, path, mark, values):
     """Brings files and live values; returns what changed."""
     everywhere = module.params["everywhere"]
     changed = [path] if write_own(module, path, drop_in(values, everywhere)) else []
-    changed += rewrite_others(module, lambda text: silenced(text, mark, values))
+    changed += rewrite_others(module, lambda text: silenced(text, mark, lambda line: other_sysctl(line, values)))
     refused = []
     for live, value in sorted(live_paths(values, everywhere).items()):
         did, why = set_live(module, live, value)
@@ -176,7 +136,7 @@ def main():
         supports_check_mode=True,
     )
     name, values = module.params["name"], module.params["values"]
-    path, mark = "%s/%s-%s.conf" % (DIRECTORY, OWN_PREFIX, name), MARK % name
+    path, mark = "%s/%s-%s.conf" % (DIRECTORY, OWN_SYSCTLS, name), MARK % name
     refused = []
     if module.params["wanted"] and values:
         changed, refused = keep(module, path, mark, values)

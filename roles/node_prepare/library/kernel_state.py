@@ -6,7 +6,9 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: kernel_state
 short_description: Bring kernel modules, sysctls and swap to what Kubernetes needs
-description: Compares live values and sets what differs. Built-in modules count as loaded.
+description: >-
+  Compares live values and sets what differs. Built-in modules count as loaded. Lines of the administrator's own files that turn
+  these modules off or set these values otherwise, as on nodes that were hardened before, are commented out.
 options:
   modules:
     description: Kernel features that must be there.
@@ -28,6 +30,17 @@ import re
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import PATH, tail, write_text
+from ansible.module_utils.keelyard_overruled import (
+    MARK as OVERRULED,
+    MODULES,
+    OWN_SYSCTLS,
+    SYSCTLS,
+    files,
+    other_sysctl,
+    rewrite,
+    silenced,
+    turns_off,
+)
 
 FSTAB = "/etc/fstab"
 MARK = "# keelyard: "
@@ -55,7 +68,11 @@ def load(module, name):
                 msg="The kernel has no %s: %s Install the kernel's extra modules (kernel-modules-extra, linux-modules-extra) "
                 "or a kernel that has it, then retry." % (name, tail(err))
             )
-        return is_loaded(name)
+        if not is_loaded(name):
+            module.fail_json(
+                msg="modprobe %s ends well, and the kernel does not have it: a rule turns it off. Find it with "
+                "`modprobe --showconfig | grep -w %s`, take it away and retry." % (name, name)
+            )
     return True
 
 
@@ -78,6 +95,14 @@ def set_sysctl(module, key, value, awaited):
     except OSError as reason:
         module.fail_json(msg="sysctl %s cannot be set to %s: %s" % (key, value, reason))
     return before
+
+
+def overrule(module, modules, values):
+    """Comments out what would turn modules off or set values otherwise at the next boot, or now; returns the files."""
+    mark = OVERRULED % "node"
+    rules = rewrite(module, files(MODULES), lambda text: silenced(text, mark, lambda line: turns_off(line, modules)))
+    sysctls = files(SYSCTLS, [OWN_SYSCTLS])
+    return rules + rewrite(module, sysctls, lambda text: silenced(text, mark, lambda line: other_sysctl(line, values)))
 
 
 def swap_off(module):
@@ -112,8 +137,9 @@ def main():
         },
         supports_check_mode=True,
     )
-    loaded = [name for name in module.params["modules"] if load(module, name)]
     wanted = {key: str(value) for key, value in module.params["sysctls"].items()}
+    overruled = overrule(module, module.params["modules"], wanted)
+    loaded = [name for name in module.params["modules"] if load(module, name)]
     before = {key: set_sysctl(module, key, wanted[key], loaded) for key in wanted}
     applied = [key for key in wanted if before[key] is not None]
     swapped = swap_off(module) if module.params["swap_off"] else []
@@ -123,14 +149,16 @@ def main():
             ["module %s\n" % name for name in loaded]
             + ["%s = %s\n" % (key, wanted[key]) for key in applied]
             + ["%s: off\n" % what for what in swapped]
+            + ["%s: what says otherwise is commented out\n" % path for path in overruled]
         ),
     }
     reasons = ["module " + name for name in loaded] + ["%s = %s" % (key, wanted[key]) for key in applied] + swapped
+    reasons += ["overruled " + path for path in overruled]
     declared = {}
     if module.check_mode and ABSENT in before.values():
         declared["declared"] = "loads %s and sets the sysctls that come with it" % ", ".join(loaded)
     module.exit_json(
-        changed=bool(reasons), reasons=reasons, loaded=loaded, sysctls=applied, swap=swapped, diff=diff, **declared
+        changed=bool(reasons), reasons=reasons, loaded=loaded, sysctls=applied, swap=swapped, overruled=overruled, diff=diff, **declared
     )
 
 

@@ -46,6 +46,7 @@ def module(name: str, role: str = "") -> ModuleType:
     shared("keelyard_certificates")
     shared("keelyard_static_pods")
     shared("keelyard_sweep")
+    shared("keelyard_overruled")
     home = ROLES / role if role else PLAYBOOKS
     return load(home / "library" / f"{name}.py")
 

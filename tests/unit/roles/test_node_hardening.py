@@ -238,18 +238,6 @@ def test_ssh_ports_are_those_the_server_listens_on(configured: str, sockets: str
 sysctls = module("hardened_sysctls", "node_hardening")
 
 
-def test_lines_that_say_otherwise_are_commented_out_and_come_back():
-    text = "# mine\nnet.ipv4.ip_forward=0\n-net/ipv4/conf/all/rp_filter = 1\nvm.swappiness = 1\nnet.ipv4.tcp_syncookies=1\n"
-    values = {"net.ipv4.ip_forward": "1", "net.ipv4.conf.all.rp_filter": "2", "net.ipv4.tcp_syncookies": "1"}
-
-    silenced = sysctls.silenced(text, "# keelyard x: ", values)
-
-    assert silenced.count("# keelyard x: ") == 2
-    assert "\nvm.swappiness = 1\nnet.ipv4.tcp_syncookies=1\n" in silenced
-    assert sysctls.silenced(silenced, "# keelyard x: ", values) == silenced
-    assert sysctls.spoken(silenced, "# keelyard x: ") == text
-
-
 def test_values_of_every_interface_are_kept_over_a_restart():
     text = sysctls.drop_in(
         {"net.ipv4.conf.all.send_redirects": "0", "net.ipv4.conf.default.send_redirects": "0"},
