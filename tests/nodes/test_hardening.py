@@ -26,6 +26,7 @@ pytestmark = pytest.mark.nodes
 
 NAME = f"hrd{os.getpid() % 10000}"
 BUNDLE = build.default_path()
+HARDENED_ELSEWHERE = Path(__file__).with_name("hardened_elsewhere.sh")
 LEAST_OPENSCAP = 95.0
 LEAST_LYNIS = 85
 SCANS = {"scan-kubernetes", "scan-openscap", "scan-lynis"}
@@ -234,12 +235,13 @@ def test_a_restarted_node_comes_back_as_it_was(yard, on_node: Shell, kubectl: Sh
 OF_A_FURTHER_NODE = ("each other by name", "CIS 4.3.", "approver")
 
 
-def test_a_further_node_joins_hardened_and_everything_still_works(
+def test_a_further_node_that_others_hardened_joins_and_everything_still_works(
     exported: Path, on_node: Shell, kubectl: Shell
 ):
     """Provisioning ends with a pod on every node, a service, and the cluster's names."""
     grown = lab.up(NAME, nodes=3)
     further = grown.nodes[2]
+    on_node(grown, further, HARDENED_ELSEWHERE.read_text())
     add_worker(exported / "cluster" / "inventory" / "hosts.yml", further)
 
     changes = play(exported, "provision.yml")
@@ -247,6 +249,10 @@ def test_a_further_node_joins_hardened_and_everything_still_works(
     assert ready(kubectl) == [node.name for node in grown.nodes]
     assert "maxsessions 2" in on_node(grown, further, "sshd -T")
     assert "keelyard" in on_node(grown, further, "nft list tables")
+    assert "# keelyard node: install overlay" in on_node(grown, further, "cat /etc/modprobe.d/site.conf")
+    assert on_node(grown, further, "cat /proc/sys/net/ipv4/ip_forward") == "1"
+    assert "LimitNOFILE=524288" in on_node(grown, further, "systemctl show containerd kubelet -p LimitNOFILE")
+    assert "pam_pwhistory.so" in on_node(grown, further, "cat /etc/pam.d/common-password")
     of_others = [task for node in grown.nodes[:2] for task in changes[node.name]]
     assert [task for task in of_others if not any(word in task for word in OF_A_FURTHER_NODE)] == []
 

@@ -36,6 +36,14 @@ def yard(tmp_path_factory):
         lab.down(NAME)
 
 
+#: What hardening by others leaves, in files that are read after Keelyard's.
+SITE_TURNS_OFF = (
+    "echo 'install overlay /bin/true' >/etc/modprobe.d/site.conf; "
+    "echo 'net.ipv4.conf.all.forwarding = 0' >/etc/sysctl.d/zzz-site.conf"
+)
+SITE_FILES = "cat /etc/modprobe.d/site.conf /etc/sysctl.d/zzz-site.conf"
+
+
 def file_edited(path: str) -> str:
     return f"echo '# edited by hand' >> {path}"
 
@@ -70,6 +78,8 @@ def test_preflight_names_every_problem_of_every_node_at_once_and_changes_nothing
 
 
 def test_bare_nodes_become_a_cluster(yard):
+    yard.on(yard.worker, SITE_TURNS_OFF)
+
     run = yard.play()
 
     run.assert_healthy()
@@ -228,6 +238,8 @@ def test_deprovision_refuses_a_machine_that_is_not_the_recorded_one(yard):
 def test_deprovision_takes_away_ours_and_nothing_else(yard):
     yard.on(yard.worker, "iptables -A INPUT -s 203.0.113.7 -m comment --comment 'theirs KUBE-' -j DROP")
 
+    assert [line[:2] for line in yard.on(yard.worker, SITE_FILES).splitlines()] == ["# ", "# "]
+
     first = yard.play(playbook="deprovision.yml")
     second = yard.play(playbook="deprovision.yml")
 
@@ -235,6 +247,10 @@ def test_deprovision_takes_away_ours_and_nothing_else(yard):
     second.assert_unchanged()
     rules = yard.on(yard.worker, "iptables-save")
     assert "203.0.113.7" in rules
+    assert yard.on(yard.worker, SITE_FILES).splitlines() == [
+        "install overlay /bin/true",
+        "net.ipv4.conf.all.forwarding = 0",
+    ]
     assert ":KUBE-" not in rules
     assert ":FLANNEL-" not in rules
     ours = "/etc/keelyard /etc/kubernetes /usr/local/bin/kubelet /etc/containerd /opt/cni /var/lib/cni"

@@ -30,7 +30,7 @@ UNITS = [
     "containerd.service", "keelyard-firewall.service",
 ]  # fmt: skip
 MOUNTS = ["tmp.mount"]  # not at boot any more; to unmount what this very run works in would be to end it
-UMASK = "/90-keelyard-umask.conf"  # is written before there is a runtime of ours
+LIMITS = "/90-keelyard-limits.conf"  # is written before there is a runtime of ours
 STATE = ["/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/run/flannel", "/var/lib/kubeadm", "/var/lib/keelyard-approver"]
 RUNTIME_STATE = ["/var/lib/containerd", "/run/containerd"]
 LINKS = ["cni0", "flannel.1"]
@@ -200,7 +200,7 @@ def main():
     if identity.get("cluster_id") != module.params["cluster_id"]:
         module.exit_json(changed=False, msg="nothing of this cluster is recorded here")
     owned = Owned()
-    ours_is_runtime = any("containerd" in path and not path.endswith(UMASK) for path in owned.entries)
+    ours_is_runtime = any("containerd" in path and not path.endswith(LIMITS) for path in owned.entries)
     state = STATE + (RUNTIME_STATE if ours_is_runtime else [])
     done = stop_units(module, owned)
     if ours_is_runtime:
