@@ -41,9 +41,10 @@ test: setup-tests ## everything but the tests on lab nodes
 bundle: setup-nodes ## the artifacts for lab nodes and air-gapped sites
 	$(V)/keelyard bundle build
 
-test-nodes: bundle ## real nodes, real kubeadm (root; the CI set)
+NODES ?= tests/nodes
+test-nodes: bundle ## real nodes, real kubeadm (root; the CI set; NODES=tests/nodes/FILE for some)
 	@.ci/setup node-tests
-	$(V)/pytest tests/nodes -m "nodes and not full"
+	$(V)/pytest $(NODES) -m "nodes and not full"
 
 test-nodes-full: bundle ## every test on lab nodes
 	@.ci/setup node-tests
