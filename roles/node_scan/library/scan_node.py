@@ -84,6 +84,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.keelyard import PATH, redact, sha256, tail
 
 HOME = "/var/lib"  # programs may be run from here on hardened nodes, and not from temporary directories
+SETTINGS = "/proc/sys"
 PREFIX = "xccdf_org.ssgproject.content_"
 PROFILE = "xccdf_keelyard_profile_scan"
 SKIPS_PATHS = (1, 3, 10)  # the first OpenSCAP that leaves out paths
@@ -196,10 +197,25 @@ def chosen(text, profiles, rules):
 
 
 def site_values(text):
-    """What the benchmark leaves to the site and the content asks for, as it is on this node: which time service there is."""
+    """What the benchmark leaves to the site and the content asks for, as it is on this node.
+
+    That is which time service there is, and from whom the kernel hides its addresses: from programs without
+    the right to see them (1), which contents take for granted, or from all (2).
+    """
     service = "chronyd" if shutil.which("chronyd", path=PATH) else "systemd-timesyncd"
     values = {"var_timesync_service": service}
+    if kernel_setting("kernel/kptr_restrict") == "2":
+        values["sysctl_kernel_kptr_restrict_value"] = "2"
     return {name: value for name, value in values.items() if '%svalue_%s"' % (PREFIX, name) in text}
+
+
+def kernel_setting(name):
+    """A live setting of the kernel; empty when there is none by this name."""
+    try:
+        with open(os.path.join(SETTINGS, name), encoding="utf-8") as stream:
+            return stream.read().strip()
+    except OSError:
+        return ""
 
 
 def tailoring(path, profile, left_out, values):

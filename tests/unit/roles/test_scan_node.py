@@ -155,6 +155,18 @@ def test_openscap_is_told_which_time_service_the_node_has(scanner, tmp_path, mon
     assert scanner.site_values("<Value/>") == {}
 
 
+def test_openscap_is_told_how_strictly_the_kernel_hides_its_addresses(scanner, tmp_path, monkeypatch):
+    content = f'<Value id="{PREFIX}value_sysctl_kernel_kptr_restrict_value"/>'
+    monkeypatch.setattr(scanner, "SETTINGS", str(tmp_path))
+    assert scanner.site_values(content) == {}
+
+    (tmp_path / "kernel").mkdir()
+    for setting, told in (("0", {}), ("1", {}), ("2", {"sysctl_kernel_kptr_restrict_value": "2"})):
+        (tmp_path / "kernel" / "kptr_restrict").write_text(f"{setting}\n")
+        assert scanner.site_values(content) == told
+    assert scanner.site_values("<Value/>") == {}
+
+
 def test_the_tailored_profile_leaves_rules_out_and_carries_the_values_of_the_site(scanner):
     tailored = ET.fromstring(scanner.tailoring("/a&b", "cis_server_l1", ["walks"], {"var_time": "chronyd"}))
 
