@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from tests.unit.roles import hardening_table
-from tests.unit.roles.loading import PLAYBOOKS, ROLES, load, module, render
+from tests.unit.roles.loading import PLAYBOOKS, ROLES, evaluate, load, module, render
 
 ROLE = ROLES / "node_hardening"
 CATALOGUE = hardening_table.catalogue()
@@ -90,6 +90,43 @@ def test_no_module_that_kubernetes_needs_is_ever_disabled():
 
     assert "cramfs" in disabled
     assert disabled.isdisjoint(NEEDED_MODULES)
+
+
+ONLY_ON_DEBIAN_13 = {"/etc/modprobe.d/keelyard-can.conf", "/etc/systemd/system/sysctl-reapply-network.service"}
+
+
+@pytest.mark.parametrize("os_type", SYSTEMS)
+@pytest.mark.parametrize("excepted", [[], ["linux-3.2.1", "linux-3.3.9"]], ids=["wanted", "excepted"])
+def test_what_only_the_benchmark_of_debian_13_asks_for_is_done_there_alone(os_type: str, excepted: list[str]):
+    written = {
+        file["path"]
+        for task in tasks()
+        for file in task.get("managed_files", {}).get("files", [])
+        if file["path"] in ONLY_ON_DEBIAN_13
+        and evaluate(
+            "node_hardening",
+            task["managed_files"]["wanted"].strip("{} "),
+            node_hardening_os_type=os_type,
+            node_hardening_on=on(CATALOGUE, os_type, 2, excepted),
+        )
+    }
+
+    assert written == (ONLY_ON_DEBIAN_13 if os_type == "debian13" and not excepted else set())
+
+
+@pytest.mark.parametrize(
+    ("rule", "item"),
+    [
+        ("file_permissions_cron_yearly", "linux-2.4.1.6"),
+        ("kernel_module_atm_disabled", "linux-3.2.1"),
+        ("kernel_module_can_disabled", "linux-3.2.1"),
+        ("sysctl_net_ipv4_conf_all_forwarding", "linux-3.3.1"),
+        ("sysctl_net_ipv4_conf_default_forwarding", "linux-3.3.1"),
+        ("sysctl_reapply_after_network", "linux-3.3.9"),
+    ],
+)
+def test_rules_of_debian_13_that_debian_12_has_no_number_for_belong_to_the_nearest_item(rule: str, item: str):
+    assert [name for name, known in CATALOGUE.items() if rule in known.get("rules", [])] == [item]
 
 
 FIREWALL = {
