@@ -236,10 +236,10 @@ OF_A_FURTHER_NODE = ("each other by name", "CIS 4.3.", "approver")
 
 
 def test_a_further_node_that_others_hardened_joins_and_everything_still_works(
-    exported: Path, on_node: Shell, kubectl: Shell
+    exported: Path, yard, on_node: Shell, kubectl: Shell
 ):
     """Provisioning ends with a pod on every node, a service, and the cluster's names."""
-    grown = lab.up(NAME, nodes=3)
+    grown = lab.up(NAME, nodes=3, system=yard.system)
     further = grown.nodes[2]
     on_node(grown, further, HARDENED_ELSEWHERE.read_text())
     add_worker(exported / "cluster" / "inventory" / "hosts.yml", further)
