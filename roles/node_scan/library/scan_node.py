@@ -219,9 +219,12 @@ def kernel_setting(name):
 
 
 def tailoring(path, profile, left_out, values):
-    """A profile that is the chosen one with values of the site, and without some rules: OpenSCAP 1.3.7 reads no values after those."""
-    told = "".join('<refine-value idref="%svalue_%s" selector="%s"/>' % (PREFIX, *each) for each in sorted(values.items()))
-    rules = "".join('<select idref="%srule_%s" selected="false"/>' % (PREFIX, rule) for rule in left_out)
+    """A profile that is the chosen one with values of the site, and without some rules: OpenSCAP 1.3.7 reads no values after those.
+
+    Each is on a line of its own: of two empty elements with nothing between them, that version skips the second.
+    """
+    told = "".join('\n<refine-value idref="%svalue_%s" selector="%s"/>' % (PREFIX, *each) for each in sorted(values.items()))
+    rules = "".join('\n<select idref="%srule_%s" selected="false"/>' % (PREFIX, rule) for rule in left_out)
     return (
         '<Tailoring xmlns="http://checklists.nist.gov/xccdf/1.2" id="xccdf_keelyard_tailoring_scan">'
         '<benchmark href=%s/><version time="2026-01-01T00:00:00">1</version>'

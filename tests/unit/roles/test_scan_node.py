@@ -175,6 +175,14 @@ def test_the_tailored_profile_leaves_rules_out_and_carries_the_values_of_the_sit
     assert (profile[1].get("idref"), profile[1].get("selector")) == (f"{PREFIX}value_var_time", "chronyd")
 
 
+def test_openscap_that_skips_an_element_right_behind_an_empty_one_reads_every_value_and_rule(scanner):
+    tailored = scanner.tailoring("/ds.xml", "cis_server_l1", ["walks", "looks"], {"var_a": "1", "var_b": "2"})
+
+    assert tailored.count("\n<refine-value ") == tailored.count("\n<select ") == 2
+    assert "/><refine-value" not in tailored
+    assert "/><select" not in tailored
+
+
 def test_only_what_was_signed_is_sent(controller, tmp_path):
     (tmp_path / "scanners").mkdir()
     (tmp_path / "scanners" / "lynis.tar.gz").write_bytes(b"lynis")
