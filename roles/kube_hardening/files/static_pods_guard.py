@@ -2,7 +2,8 @@
 """Changes a control plane's static pods on its own node, and puts everything back when the API does not return.
 
 Started by systemd, so that it goes on when whoever asked for the change is gone, and again at boot when the node went down
-meanwhile. It reads plan.json, which names staged files and the places they go to, and leaves status.json.
+meanwhile or the guard itself was killed. It reads plan.json, which names staged files and the places they go to, and leaves
+status.json, which also says how far a guard that was cut off had come.
 Written for Python 3.9 and the standard library alone.
 """
 
@@ -25,6 +26,7 @@ HOME = "/var/lib/keelyard/static-pods"
 PORTS = {"kube-controller-manager": 10257, "kube-scheduler": 10259}
 ENDS_MOST = 4  # a component that started and ended so often is not going to stay
 CALM_SECONDS = 4  # how long everything must be well in a row
+ENDED = ("done", "rolled-back", "stuck")
 
 
 def read(path, default=None):
@@ -68,7 +70,7 @@ def backup(plan, home):
     for number, entry in enumerate(plan["files"]):
         copy = os.path.join(before, str(number)) if os.path.exists(entry["path"]) else ""
         if copy:
-            shutil.copy2(entry["path"], copy)
+            put(entry["path"], copy, os.stat(entry["path"]).st_mode & 0o7777)
         kept.append({"path": entry["path"], "copy": copy})
     write(os.path.join(home, "before.json"), kept)
 
@@ -170,10 +172,14 @@ def last_words(component):
 
 
 def await_health(plan, components, since):
-    """Waits until every changed component runs anew and all are well; why not, in words, when they do not come."""
-    starts, deadline, well_since = Starts(components, since), time.monotonic() + plan["seconds"], None
+    """Waits until every changed component runs anew and all are well; why not, in words, when they do not come.
+
+    A guard that goes on for one that was killed has what is left of the time, and enough to see that all is well.
+    """
+    starts, now, well_since = Starts(components, since), boot_clock(), None
+    deadline = max((since or now) + plan["seconds"], now + 3 * CALM_SECONDS)
     trouble = []
-    while time.monotonic() < deadline:
+    while boot_clock() < deadline:
         try:
             trouble = starts.waiting()
         except RuntimeError as reason:
@@ -182,8 +188,8 @@ def await_health(plan, components, since):
         if trouble:
             well_since = None
         else:
-            well_since = well_since or time.monotonic()
-            if time.monotonic() - well_since >= CALM_SECONDS:
+            well_since = well_since or boot_clock()
+            if boot_clock() - well_since >= CALM_SECONDS:
                 return ""
         time.sleep(1)
     names = ", ".join(trouble) or "the API server"
@@ -205,38 +211,56 @@ def manifests_first_last(files):
     return sorted(files, key=lambda entry: "/manifests/" in entry["path"])
 
 
-def begun(plan, path, home):
-    """When the change began, in seconds since boot; a change that was begun before this boot counts from its start."""
+def entered(path, step, **more):
+    """When a step began, in seconds since boot: now, or when a guard that was cut off began it; 0 when that was before this boot."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
         boot = stream.read().strip()
-    status = read(path) or {}
-    if status.get("state") == "applying":
+    status = read(path, {})
+    if status.get("state") == step:
         return status["since"] if status["boot"] == boot else 0.0
-    backup(plan, home)
     since = boot_clock()
-    write(path, {"state": "applying", "since": since, "boot": boot})
+    write(path, {"state": step, "since": since, "boot": boot, **more})
     return since
 
 
+def apply(plan, home):
+    """Puts the new files in place and waits; why the control plane does not run with them, in words."""
+    path = os.path.join(home, "status.json")
+    status = read(path, {})
+    if status.get("state") == "restoring":
+        return status["reason"]
+    if status.get("state") != "applying":
+        backup(plan, home)
+    since = entered(path, "applying")
+    for entry in manifests_first_last(plan["files"]):
+        put(os.path.join(home, entry["staged"]), entry["path"], int(entry["mode"], 8))
+    return settled(plan, since)
+
+
+def take_back(plan, home, reason):
+    """Puts the old files back and waits; the verdict."""
+    since = entered(os.path.join(home, "status.json"), "restoring", reason=reason)
+    restore(home)
+    again = settled(plan, since)
+    return {"state": "stuck" if again else "rolled-back", "reason": reason, "again": again}
+
+
+def settled(plan, since):
+    """Has what reads new files start anew and waits for all that changed; why it does not come, in words."""
+    end(set(plan["restart"]) - set(plan["components"]), since)
+    return await_health(plan, sorted(set(plan["components"]) | set(plan["restart"])), since)
+
+
 def work(home=HOME):
-    """Carries the plan out, or takes it up again after a reboot; returns the status."""
+    """Carries the plan out, or goes on where a guard that was killed or went down with the node left off; returns the status."""
     plan, path = read(os.path.join(home, "plan.json")), os.path.join(home, "status.json")
     if not plan:
         return None
-    changed = sorted(set(plan["components"]) | set(plan["restart"]))
-    since = begun(plan, path, home)
-    for entry in manifests_first_last(plan["files"]):
-        put(os.path.join(home, entry["staged"]), entry["path"], int(entry["mode"], 8))
-    end(set(plan["restart"]) - set(plan["components"]), since)
-    reason = await_health(plan, changed, since)
-    status = {"state": "done", "reason": ""}
-    if reason:
-        since = boot_clock()
-        restore(home)
-        end(set(plan["restart"]) - set(plan["components"]), since)
-        again = await_health(plan, changed, since)
-        status = {"state": "stuck" if again else "rolled-back", "reason": reason, "again": again}
-    write(path, status)
+    status = read(path, {})
+    if status.get("state") not in ENDED:
+        reason = apply(plan, home)
+        status = take_back(plan, home, reason) if reason else {"state": "done", "reason": ""}
+        write(path, status)
     os.unlink(os.path.join(home, "plan.json"))
     for directory in ("before", "staged"):
         shutil.rmtree(os.path.join(home, directory), ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -147,29 +148,79 @@ def test_a_control_plane_that_comes_back_with_neither_is_said_to_be_stuck(code, 
     assert status["again"]
 
 
+def cut_off(code: ModuleType, world: World, monkeypatch: pytest.MonkeyPatch, step: str) -> dict[str, Any]:
+    """A guard that is killed while its state is `step`; the state it leaves."""
+    wait = code.await_health
+
+    def killed(*arguments: Any) -> str:
+        state = json.loads((world.home / "status.json").read_text())["state"]
+        return pytest.fail("killed") if state == step else wait(*arguments)
+
+    with monkeypatch.context() as patched, pytest.raises(BaseException, match="killed"):
+        patched.setattr(code, "await_health", killed)
+        code.work(str(world.home))
+    return json.loads((world.home / "status.json").read_text())
+
+
 def test_a_reboot_in_between_is_taken_up_where_it_was(code, world, monkeypatch):
     world.plan("new --wrong")
-    monkeypatch.setattr(code, "await_health", lambda *_: pytest.fail("power failure"))
-    with pytest.raises(BaseException, match="power failure"):
-        code.work(str(world.home))
-    monkeypatch.undo()
+    status = cut_off(code, world, monkeypatch, "applying")
     assert world.manifest.read_text() == "new --wrong"
-    for name, fake in (
-        ("processes", world.processes),
-        ("attempts", world.attempts),
-        ("answers", world.answers),
-        ("last_words", str),
-    ):
-        monkeypatch.setattr(code, name, fake)
-    clock = SimpleNamespace(
-        sleep=world.sleep, monotonic=world.monotonic, clock_gettime=world.clock_gettime, CLOCK_BOOTTIME=7
-    )
-    monkeypatch.setattr(code, "time", clock)
-    status = json.loads((world.home / "status.json").read_text())
     (world.home / "status.json").write_text(json.dumps({**status, "boot": "another boot"}))
 
     assert code.work(str(world.home))["state"] == "rolled-back"
     assert world.manifest.read_text() == "old"
+
+
+def test_a_guard_that_is_killed_is_followed_by_one_that_has_the_rest_of_the_time(code, world, monkeypatch):
+    world.plan("new --deaf", seconds=60)
+    began = cut_off(code, world, monkeypatch, "applying")["since"]
+    world.now += 40
+
+    assert code.work(str(world.home))["state"] == "rolled-back"
+    assert world.manifest.read_text() == "old"
+    assert world.now - began < 60 + 20
+
+
+def test_a_guard_that_comes_late_to_a_change_that_runs_leaves_it(code, world, monkeypatch):
+    world.plan("new")
+    cut_off(code, world, monkeypatch, "applying")
+    world.processes("kube-apiserver")
+    world.now += 1000
+
+    assert code.work(str(world.home))["state"] == "done"
+    assert world.manifest.read_text() == "new"
+
+
+def test_a_change_that_is_being_taken_back_is_not_tried_again(code, world, monkeypatch):
+    world.plan("new --wrong")
+    cut_off(code, world, monkeypatch, "restoring")
+    world.manifest.write_text("old, by hand")
+    placed: list[str] = []
+    put = code.put
+    monkeypatch.setattr(code, "put", lambda *arguments: placed.append(arguments[0]) or put(*arguments))
+
+    status = code.work(str(world.home))
+
+    assert status["state"] == "rolled-back"
+    assert "started 4 times" in status["reason"]
+    assert [path for path in placed if "staged" in path] == []
+    assert world.manifest.read_text() == "old"
+
+
+@pytest.mark.parametrize("text", ["new", "new --wrong"])
+def test_a_guard_that_was_killed_after_its_verdict_only_has_to_tidy_up(code, world, monkeypatch, text):
+    world.plan(text)
+    with monkeypatch.context() as patched, pytest.raises(BaseException, match="killed"):
+        patched.setattr(code.os, "unlink", lambda _: pytest.fail("killed"))
+        code.work(str(world.home))
+    before = world.manifest.read_text(), world.running, world.now
+
+    status = code.work(str(world.home))
+
+    assert status["state"] == ("done" if text == "new" else "rolled-back")
+    assert (world.manifest.read_text(), world.running, world.now) == before
+    assert not (world.home / "plan.json").exists()
 
 
 def test_without_a_plan_nothing_is_done(code, world):
@@ -218,90 +269,6 @@ def test_the_run_fails_with_the_nodes_verdict(monkeypatch, tmp_path, status, sai
 
     with pytest.raises(RefusedError, match=said):
         code.change(Module(), [], [], [], "192.0.2.11", 30)
-
-
-@pytest.fixture
-def keys() -> ModuleType:
-    return module("encryption_keys", "kube_hardening")
-
-
-ONE, TWO = ("key-20260101-1", "c2VjcmV0IG9uZQ=="), ("key-20260102-1", "c2VjcmV0IHR3bw==")
-
-
-def test_the_file_of_keys_is_read_as_it_was_written(keys):
-    text = keys.document([ONE, TWO])
-
-    assert keys.keys(text) == [ONE, TWO]
-    assert text.index("secretbox") < text.index("identity")
-    assert keys.keys("") == []
-
-
-def test_a_rotation_goes_from_one_key_to_the_next_and_can_be_taken_up_anywhere(keys):
-    added = keys.added([ONE])
-    promoted = keys.promoted(added)
-
-    assert added[0] == ONE
-    assert added[1][0] not in (ONE[0], "")
-    assert keys.added(added) == added
-    assert promoted == [added[1], ONE]
-    assert keys.promoted(promoted) == promoted
-    assert keys.added(promoted) == promoted
-
-
-def test_two_rotations_of_a_day_have_keys_in_their_order(keys):
-    name = keys.new_key()[0]
-    later = keys.new_key({name})[0]
-
-    assert (name[-2:], later[-2:]) == ("-1", "-2")
-    many = [(f"key-20260101-{number}", "") for number in (2, 10, 9)]
-    assert [pair[0] for pair in keys.promoted(many)] == [
-        "key-20260101-10",
-        "key-20260101-9",
-        "key-20260101-2",
-    ]
-
-
-def test_it_is_seen_in_etcd_which_key_a_secret_lies_under(keys):
-    assert keys.under(b"k8s:enc:secretbox:v1:key-20260101-1:\x00\xff") == "key-20260101-1"
-    assert keys.under(b"k8s\x00\n\x0c\n\x02v1\x12\x06Secret") == ""
-    assert keys.under(b"k8s:enc:aescbc:v1:key1:...") == ""
-
-
-def test_an_older_key_is_kept_while_a_secret_needs_it(keys, monkeypatch):
-    asked = Module()
-    asked.check_mode = False
-    monkeypatch.setattr(keys, "stale", lambda *_: [("a", "b")])
-
-    with pytest.raises(RefusedError, match="so it is kept"):
-        keys.turn_to(asked, "dropped", [TWO, ONE])
-
-
-def test_secrets_are_rewritten_until_none_is_left_and_only_those_that_need_it(keys, monkeypatch):
-    asked = Module()
-    asked.check_mode = False
-    left = {("a", "one"), ("b", "two"), ("b", "busy")}
-    written: list[list[str]] = []
-    everything = [
-        {"metadata": {"namespace": ns, "name": name}} for ns, name in [*sorted(left), ("c", "done")]
-    ]
-
-    def kubectl(_: object, verb: str, *__: str, data: str | None = None) -> tuple[int, str, str]:
-        if verb == "get":
-            return 0, json.dumps({"items": everything}), ""
-        places = [
-            (item["metadata"]["namespace"], item["metadata"]["name"])
-            for item in json.loads(data or "")["items"]
-        ]
-        written.append([name for _, name in places])
-        # One is changed by somebody else just then, and is written by the next turn.
-        left.difference_update(place for place in places if place[1] != "busy" or len(written) > 1)
-        return 1, "", "conflict"
-
-    monkeypatch.setattr(keys, "kubectl", kubectl)
-    monkeypatch.setattr(keys, "stale", lambda *_: sorted(left))
-
-    assert keys.rewrite(asked, TWO[0]) == 3
-    assert written == [["one", "busy", "two"], ["busy"]]
 
 
 def test_modes_are_only_ever_tightened(tmp_path):
