@@ -211,15 +211,19 @@ def manifests_first_last(files):
     return sorted(files, key=lambda entry: "/manifests/" in entry["path"])
 
 
+def boot_id():
+    """What tells this boot from others."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
+        return stream.read().strip()
+
+
 def entered(path, step, **more):
     """When a step began, in seconds since boot: now, or when a guard that was cut off began it; 0 when that was before this boot."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as stream:
-        boot = stream.read().strip()
     status = read(path, {})
     if status.get("state") == step:
-        return status["since"] if status["boot"] == boot else 0.0
+        return status["since"] if status["boot"] == boot_id() else 0.0
     since = boot_clock()
-    write(path, {"state": step, "since": since, "boot": boot, **more})
+    write(path, {"state": step, "since": since, "boot": boot_id(), **more})
     return since
 
 
@@ -237,18 +241,58 @@ def apply(plan, home):
     return settled(plan, since)
 
 
+def has_new_kubelet(began):
+    """Whether the kubelet started after the change began, or does not run.
+
+    Such a one has not met an API server yet, and until it has it ends no pod whose manifest is gone or was replaced.
+    """
+    started = processes("kubelet").values()
+    return not started or max(started) >= began
+
+
+def run(*command):
+    """Runs a command; what it printed, empty when it failed, which the wait for the control plane will show."""
+    environment = dict(os.environ, PATH="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    try:
+        done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False, timeout=120)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.decode("utf-8", "replace")
+
+
+def remove_pods(components):
+    """Removes the pods of components, while no kubelet looks."""
+    for component in components:
+        pods = run("crictl", "pods", "--quiet", "--namespace", "kube-system", "--label", "component=" + component).split()
+        if pods:
+            run("crictl", "rmp", "--force", *pods)
+
+
 def take_back(plan, home, reason):
     """Puts the old files back and waits; the verdict."""
-    since = entered(os.path.join(home, "status.json"), "restoring", reason=reason)
+    path = os.path.join(home, "status.json")
+    status = read(path, {})
+    began = status.get("began", status["since"]) if status["boot"] == boot_id() else 0.0
+    since, anew = entered(path, "restoring", reason=reason, began=began), has_new_kubelet(began)
+    if anew:
+        run("systemctl", "stop", "kubelet.service")
     restore(home)
+    if anew:
+        remove_pods(changed(plan))
+        run("systemctl", "start", "kubelet.service")
     again = settled(plan, since)
     return {"state": "stuck" if again else "rolled-back", "reason": reason, "again": again}
+
+
+def changed(plan):
+    """The components that are to run anew."""
+    return sorted(set(plan["components"]) | set(plan["restart"]))
 
 
 def settled(plan, since):
     """Has what reads new files start anew and waits for all that changed; why it does not come, in words."""
     end(set(plan["restart"]) - set(plan["components"]), since)
-    return await_health(plan, sorted(set(plan["components"]) | set(plan["restart"])), since)
+    return await_health(plan, changed(plan), since)
 
 
 def work(home=HOME):

@@ -24,6 +24,7 @@ class World:
         self.running: tuple[str, int, float] = ("old", 100, 10.0)
         self.ended: list[int] = []
         self.stops_answering = False
+        self.kubelet_started, self.commands = 5.0, list[str]()
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
@@ -36,6 +37,8 @@ class World:
 
     def processes(self, component: str) -> dict[int, float]:
         """A changed manifest is a new process; a wrong one ends before anybody sees it."""
+        if component == "kubelet":
+            return {2: self.kubelet_started}
         if component != "kube-apiserver":
             return {1: 10.0}
         text = self.manifest.read_text()
@@ -52,6 +55,10 @@ class World:
             return True
         text = self.manifest.read_text()
         return "--wrong" not in text and "--deaf" not in text and not self.stops_answering
+
+    def run(self, *command: str) -> str:
+        self.commands.append(" ".join(command))
+        return f"pod-of-{command[-1].partition('=')[2]}\n" if command[1] == "pods" else ""
 
     def kill(self, pid: int, _: int) -> None:
         self.ended.append(pid)
@@ -84,6 +91,7 @@ def world(code: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(code, "attempts", made.attempts)
     monkeypatch.setattr(code, "answers", made.answers)
     monkeypatch.setattr(code, "last_words", lambda component: f"{component} complained")
+    monkeypatch.setattr(code, "run", made.run)
     monkeypatch.setattr(code.os, "kill", made.kill)
     return made
 
@@ -170,6 +178,29 @@ def test_a_reboot_in_between_is_taken_up_where_it_was(code, world, monkeypatch):
 
     assert code.work(str(world.home))["state"] == "rolled-back"
     assert world.manifest.read_text() == "old"
+    assert world.commands != []
+
+
+def test_a_kubelet_that_has_not_met_an_api_server_is_started_anew_without_the_pods_it_would_not_end(
+    code, world
+):
+    world.kubelet_started = world.now + 5
+    world.plan("new --wrong")
+
+    assert code.work(str(world.home))["state"] == "rolled-back"
+    assert world.commands == [
+        "systemctl stop kubelet.service",
+        "crictl pods --quiet --namespace kube-system --label component=kube-apiserver",
+        "crictl rmp --force pod-of-kube-apiserver",
+        "systemctl start kubelet.service",
+    ]
+
+
+def test_a_kubelet_that_knows_its_api_server_is_left_to_itself(code, world):
+    world.plan("new --wrong")
+
+    assert code.work(str(world.home))["state"] == "rolled-back"
+    assert world.commands == []
 
 
 def test_a_guard_that_is_killed_is_followed_by_one_that_has_the_rest_of_the_time(code, world, monkeypatch):
