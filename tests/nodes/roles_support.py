@@ -27,7 +27,8 @@ class Yard:
         self.lab = running
         self.output = directory / "output"
         self.output.mkdir(mode=0o700)
-        self.control_plane, self.worker = (node.name for node in running.nodes[:2])
+        self.control_plane = running.nodes[0].name
+        self.worker = running.nodes[-1].name if running.nodes[1:] else ""
         self.addresses = {node.name: node.address for node in running.nodes}
         self.user = "root"
         self.variables: dict[str, Any] = {
