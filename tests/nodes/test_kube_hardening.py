@@ -27,6 +27,7 @@ MANIFESTS = "/etc/kubernetes/manifests"
 GUARD = "/var/lib/keelyard/static-pods"
 UNIT = "keelyard-static-pods.service"
 KUBELET_CONFIG = "/var/lib/kubelet/config.yaml"
+KUBELET_BEFORE = "/var/lib/keelyard/kubelet-config.before"
 OURS = "/etc /usr/local /var/lib/keelyard /var/lib/pam /var/lib/kubelet/config.yaml"
 #: What a dry run leaves as it is: files, units, accounts, packages, mounts, kernel settings, processes.
 STATE = f"""
@@ -205,8 +206,10 @@ def test_a_kubelet_that_does_not_come_up_gets_its_old_configuration_back(yard: Y
     assert "did not come up with its new configuration, so the old one is back" in told
     assert "RotateKubeletServerCertificate" in told
     assert on(yard, f"sha256sum {KUBELET_CONFIG}") == before
-    eventually(lambda: on(yard, "curl -sf http://127.0.0.1:10248/healthz", check=False) == "ok")
-    on(yard, f"cat > {KUBELET_CONFIG} <<'EOF'\n{kept}\nEOF\nsystemctl restart kubelet")
+    eventually(lambda: on(yard, "curl -sf http://127.0.0.1:10248/healthz", check=False) == "ok", 180)
+    assert on(yard, f"ls {KUBELET_BEFORE}", check=False) == ""
+    # What a run leaves that is killed before the kubelet is well; the next test goes on from here.
+    on(yard, f"umask 077 && cat > {KUBELET_BEFORE} <<'EOF'\n{kept}\nEOF")
 
 
 def test_secrets_that_are_older_than_their_key_are_encrypted_and_told_to_nobody(yard: Yard):
@@ -222,6 +225,7 @@ def test_secrets_that_are_older_than_their_key_are_encrypted_and_told_to_nobody(
     assert [secret for secret in (CANARY, key) if secret in run.text] == []
     decoded = yard.kubectl("get secret older -o 'go-template={{.data.password | base64decode}}'")
     assert decoded == CANARY
+    assert "featureGates" not in on(yard, f"cat {KUBELET_CONFIG}; ls {KUBELET_BEFORE} || true")
 
 
 @pytest.mark.parametrize("how", [(), ("--check",)], ids=["run", "dry run"])
