@@ -182,6 +182,7 @@ def _item(known: Known) -> wire.CatalogueItem:
         disposition=item.disposition,
         reason=item.reason,
         lab=item.lab,
+        only_on=tuple(system.value for system in item.only_on),
         numbers={system.value: number for system, number in known.numbers.items()},
     )
 

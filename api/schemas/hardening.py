@@ -27,8 +27,8 @@ class HardeningChange(Request):
 
 
 class CatalogueItem(Reply):
-    """What Keelyard does about one item. `disposition`: applied, adapted, reported or omitted; `numbers`
-    by os_type.
+    """What Keelyard does about one item. `disposition`: applied, adapted, reported or omitted; where
+    `only_on` names os_types, it is applied on the others. `numbers` by os_type.
     """
 
     id: str
@@ -40,6 +40,7 @@ class CatalogueItem(Reply):
     reason: str
     lab: str
     numbers: dict[str, str]
+    only_on: tuple[str, ...] = ()
 
 
 class AdaptedItem(Reply):

@@ -38,7 +38,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
     `numbers` are those of the other systems' benchmarks by `OsType`; a system that is left out has no
     such item; where the number is empty the benchmark has none, and Keelyard applies it all the same.
-    `reason` is written for everything but `applied`. `lab` says why a lab node cannot show the item, if
+    `reason` is written for everything but `applied`; with `only_on` an adapted item is so on these systems
+    alone, and as the benchmark has it on the others. `lab` says why a lab node cannot show the item, if
     so. `rules` are SCAP Security Guide rules beyond those that name the item's number themselves.
     """
 
@@ -47,6 +48,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     disposition: Disposition = Disposition.APPLIED
     reason: str = ""
     lab: str = ""
+    only_on: tuple[OsType, ...] = ()
     numbers: Mapping[OsType, str] = {}
     rules: tuple[str, ...] = ()
 
@@ -64,6 +66,11 @@ def number_of(item_id: str) -> str:
 def exists_on(item_id: str, item: Item, system: OsType) -> bool:
     """Whether the benchmark of this system has the item; Kubernetes and Lynis are the same on all."""
     return system is OsType.DEBIAN12 or system in item.numbers or benchmark_of(item_id) is not Benchmark.LINUX
+
+
+def differs_on(item: Item, system: OsType) -> bool:
+    """Whether Keelyard does otherwise than the benchmark says on a system that has the item."""
+    return item.disposition is not Disposition.APPLIED and (not item.only_on or system in item.only_on)
 
 
 class HardeningException(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from engine.domain.hardening import (
     Outcome,
     Scanner,
     benchmark_of,
+    differs_on,
     exists_on,
 )
 from engine.domain.statuses import OsType
@@ -140,16 +141,17 @@ class Grounds(msgspec.Struct, frozen=True, kw_only=True):
         item = self.catalogue.get(item_id)
         if item is None:
             return None
-        if self._has_reason(item_id, item) and exists_on(item_id, item, self.hosts[host]):
+        system = self.hosts[host]
+        if self._is_in_force(item_id, item) and exists_on(item_id, item, system) and differs_on(item, system):
             return By.PRODUCT, item.reason
         if self.lab and item.lab:
             return By.LAB, item.lab
         return None
 
-    def _has_reason(self, item_id: str, item: Item) -> bool:
+    def _is_in_force(self, item_id: str, item: Item) -> bool:
         if item.disposition is Disposition.ADAPTED:
             return benchmark_of(item_id) in self.switched_on and item.level <= self.level
-        return item.disposition is not Disposition.APPLIED
+        return True
 
 
 def judge(scans: Iterable[HostScan], grounds: Grounds) -> Judgement:

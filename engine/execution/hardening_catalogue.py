@@ -85,6 +85,8 @@ def _problem(item_id: str, item: Item) -> str:
         return f"is of level {item.level}; there are 1 and 2"
     if item.disposition is not Disposition.APPLIED and not item.reason.strip():
         return "needs a reason, since it is not applied as it is"
+    if item.only_on and item.disposition is not Disposition.ADAPTED:
+        return "is only_on some systems, which is for adapted items"
     if any(
         system not in _NUMBERED or not _NUMBER.fullmatch(number) for system, number in item.numbers.items()
     ):

@@ -14,6 +14,7 @@ from engine.domain.hardening import (
     HardeningException,
     Item,
     benchmark_of,
+    differs_on,
     exists_on,
     number_of,
 )
@@ -83,9 +84,11 @@ def adapted(
     excepted = {exception.id: exception.reason for exception in exceptions}
     found = []
     for known in _all():
-        if any(exists_on(known.id, known.item, system) for system in systems):
+        having = [system for system in systems if exists_on(known.id, known.item, system)]
+        if having:
+            differs = any(differs_on(known.item, system) for system in having)
             reasons = {
-                Whose.PRODUCT: known.item.reason if known.item.disposition is not Disposition.APPLIED else "",
+                Whose.PRODUCT: known.item.reason if differs else "",
                 Whose.LAB: known.item.lab if lab else "",
                 Whose.CLUSTER: excepted.get(known.id, ""),
             }
@@ -101,13 +104,18 @@ def _all() -> Iterator[Known]:
     return (Known(item_id, item) for item_id, item in hardening_catalogue.items().items())
 
 
+def _disposition(item: Item, system: OsType | None) -> Disposition:
+    """What Keelyard does about an item on a system; on any system where it is None."""
+    return item.disposition if system is None or differs_on(item, system) else Disposition.APPLIED
+
+
 def _fits(known: Known, filters: Filters) -> bool:
     item = known.item
     if filters.benchmark is not None and benchmark_of(known.id) is not filters.benchmark:
         return False
     if filters.system is not None and not exists_on(known.id, item, filters.system):
         return False
-    if filters.disposition is not None and item.disposition is not filters.disposition:
+    if filters.disposition is not None and _disposition(item, filters.system) is not filters.disposition:
         return False
     if filters.search is None:
         return True

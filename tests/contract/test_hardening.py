@@ -354,12 +354,16 @@ async def test_items_are_listed_filtered_and_found(api: Api) -> None:
         "linux-1.1.1.1",
         "linux-3.3.1",
         "linux-5.1.20",
+        "linux-7.1.6",
         "lynis-AUTH-9286",
     ]
     assert await listed(page=2, page_size=2) == everything[2:4]
     assert await listed(benchmark="kubernetes") == everything[:1]
     assert await listed(os_type="rocky9") == ["kubernetes-1.2.1", "linux-1.1.1.1", "lynis-AUTH-9286"]
     assert await listed(disposition="omitted") == ["linux-3.3.1"]
+    assert await listed(disposition="adapted", os_type="debian12") == ["linux-5.1.20"]
+    assert await listed(disposition="adapted", os_type="debian13") == ["linux-7.1.6"]
+    assert await listed(disposition="applied", os_type="debian12", search="backups") == ["linux-7.1.6"]
     assert await listed(search="ROOT") == ["linux-5.1.20"]
     assert await listed(search="1.1.1.2") == ["linux-1.1.1.1"]
     item = (await viewer.get(ITEMS, params={"search": "old file"})).json()["data"][0]
@@ -372,6 +376,7 @@ async def test_items_are_listed_filtered_and_found(api: Api) -> None:
         "disposition": "applied",
         "reason": "",
         "lab": "",
+        "only_on": [],
         "numbers": {"debian12": "1.1.1.1", "rocky9": "1.1.1.2"},
     }
     assert (await viewer.get(ITEMS, params={"benchmark": "cis"})).status_code == 422

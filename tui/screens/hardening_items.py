@@ -42,6 +42,12 @@ def item_row(item: wire.CatalogueItem) -> Row:
     return Row(item.id, cells)
 
 
+def _reasons(item: wire.CatalogueItem) -> list[str]:
+    """Why an item is not as the benchmark has it, and where."""
+    only = f"Only on {', '.join(item.only_on)}." if item.only_on else ""
+    return [item.reason, only, f"In a lab: {item.lab}" if item.lab else ""]
+
+
 class ItemsScreen(ListScreen[wire.CatalogueItem]):
     """Every item of both benchmarks; the reason of the one under the cursor is below."""
 
@@ -88,7 +94,7 @@ class ItemsScreen(ListScreen[wire.CatalogueItem]):
     @on(RowTable.RowHighlighted, "#list")
     def _why(self) -> None:
         item = self.subject()
-        lines = [] if item is None else [item.reason, f"In a lab: {item.lab}" if item.lab else ""]
+        lines = [] if item is None else _reasons(item)
         self.query_one("#why", Static).update("\n".join(text.one_line(line) for line in lines if line))
 
     def action_benchmark(self) -> None:

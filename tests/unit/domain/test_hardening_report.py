@@ -17,6 +17,13 @@ CATALOGUE = {
         reason="Pods need it.",
         numbers={OsType.UBUNTU22: "3.3.1"},
     ),
+    "linux-7.1.6": Item(
+        title="Backups",
+        disposition=Disposition.ADAPTED,
+        reason="Rewritten there.",
+        only_on=(OsType.UBUNTU22,),
+        numbers={OsType.UBUNTU22: "7.1.6"},
+    ),
     "linux-6.2.1": Item(title="Auditd", lab="No audit in a container."),
     "kubernetes-1.2.9": Item(title="Limits", disposition=Disposition.OMITTED, reason="Too blunt."),
 }
@@ -45,6 +52,8 @@ def one(item: str, *, host: str = "cp-1", lab: bool = False, **exceptions: str):
         ("linux-3.3.1", "cp-1", False, (Outcome.EXCEPTED, By.PRODUCT, "Pods need it.")),
         ("linux-3.3.1", "worker-10", False, (Outcome.EXCEPTED, By.PRODUCT, "Pods need it.")),
         ("linux-3.3.1", "worker-2", False, (Outcome.FAIL, None, "")),  # Rocky has no such item
+        ("linux-7.1.6", "worker-10", False, (Outcome.EXCEPTED, By.PRODUCT, "Rewritten there.")),
+        ("linux-7.1.6", "cp-1", False, (Outcome.FAIL, None, "")),  # adapted on Ubuntu only
         ("kubernetes-1.2.9", "worker-2", False, (Outcome.EXCEPTED, By.PRODUCT, "Too blunt.")),
         ("linux-6.2.1", "cp-1", True, (Outcome.EXCEPTED, By.LAB, "No audit in a container.")),
         ("linux-6.2.1", "cp-1", False, (Outcome.FAIL, None, "")),

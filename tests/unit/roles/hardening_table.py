@@ -31,7 +31,8 @@ def table(role: Path = ROLE) -> str:
     for name, item in catalogue(role).items():
         disposition = item.get("disposition", "applied")
         if disposition != "applied":
-            lines.append(f"| {name} | {MEANING[disposition]} | {item['title']} | {item['reason'].strip()} |")
+            what = ", ".join([MEANING[disposition], *item.get("only_on", [])])
+            lines.append(f"| {name} | {what} | {item['title']} | {item['reason'].strip()} |")
     return "\n".join(lines) + "\n"
 
 
