@@ -184,6 +184,7 @@ def _item(known: Known) -> wire.CatalogueItem:
         lab=item.lab,
         only_on=tuple(system.value for system in item.only_on),
         numbers={system.value: number for system, number in known.numbers.items()},
+        levels={system.value: level for system, level in item.levels.items()},
     )
 
 

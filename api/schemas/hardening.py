@@ -28,7 +28,8 @@ class HardeningChange(Request):
 
 class CatalogueItem(Reply):
     """What Keelyard does about one item. `disposition`: applied, adapted, reported or omitted; where
-    `only_on` names os_types, it is applied on the others. `numbers` by os_type.
+    `only_on` names os_types, it is applied on the others. `numbers` by os_type, and `levels` where a
+    system's benchmark has another one.
     """
 
     id: str
@@ -41,6 +42,7 @@ class CatalogueItem(Reply):
     lab: str
     numbers: dict[str, str]
     only_on: tuple[str, ...] = ()
+    levels: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class AdaptedItem(Reply):

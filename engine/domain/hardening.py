@@ -38,6 +38,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
     `numbers` are those of the other systems' benchmarks by `OsType`; a system that is left out has no
     such item; where the number is empty the benchmark has none, and Keelyard applies it all the same.
+    `levels` are those systems' whose benchmark has the item on another level.
     `reason` is written for everything but `applied`; with `only_on` an adapted item is so on these systems
     alone, and as the benchmark has it on the others. `lab` says why a lab node cannot show the item, if
     so. `rules` are SCAP Security Guide rules beyond those that name the item's number themselves.
@@ -45,6 +46,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str
     level: int = 1
+    levels: Mapping[OsType, int] = {}
     disposition: Disposition = Disposition.APPLIED
     reason: str = ""
     lab: str = ""
@@ -66,6 +68,11 @@ def number_of(item_id: str) -> str:
 def exists_on(item_id: str, item: Item, system: OsType) -> bool:
     """Whether the benchmark of this system has the item; Kubernetes and Lynis are the same on all."""
     return system is OsType.DEBIAN12 or system in item.numbers or benchmark_of(item_id) is not Benchmark.LINUX
+
+
+def level_on(item: Item, system: OsType) -> int:
+    """The level of an item in the benchmark of a system."""
+    return item.levels.get(system, item.level)
 
 
 def differs_on(item: Item, system: OsType) -> bool:

@@ -24,6 +24,7 @@ from engine.domain.hardening import (
     benchmark_of,
     differs_on,
     exists_on,
+    level_on,
 )
 from engine.domain.statuses import OsType
 
@@ -142,15 +143,19 @@ class Grounds(msgspec.Struct, frozen=True, kw_only=True):
         if item is None:
             return None
         system = self.hosts[host]
-        if self._is_in_force(item_id, item) and exists_on(item_id, item, system) and differs_on(item, system):
+        if (
+            self._is_in_force(item_id, item, system)
+            and exists_on(item_id, item, system)
+            and differs_on(item, system)
+        ):
             return By.PRODUCT, item.reason
         if self.lab and item.lab:
             return By.LAB, item.lab
         return None
 
-    def _is_in_force(self, item_id: str, item: Item) -> bool:
+    def _is_in_force(self, item_id: str, item: Item, system: OsType) -> bool:
         if item.disposition is Disposition.ADAPTED:
-            return benchmark_of(item_id) in self.switched_on and item.level <= self.level
+            return benchmark_of(item_id) in self.switched_on and level_on(item, system) <= self.level
         return True
 
 

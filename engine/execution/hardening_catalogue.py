@@ -81,20 +81,29 @@ def _problem(item_id: str, item: Item) -> str:
         return "is no id: linux-NUMBER, kubernetes-NUMBER or lynis-TEST"
     if not item.title.strip() or len(item.title) > 200:
         return "needs a title of at most 200 characters"
-    if item.level not in LEVELS:
-        return f"is of level {item.level}; there are 1 and 2"
     if item.disposition is not Disposition.APPLIED and not item.reason.strip():
         return "needs a reason, since it is not applied as it is"
     if item.only_on and item.disposition is not Disposition.ADAPTED:
         return "is only_on some systems, which is for adapted items"
+    if wrong := _problem_with_systems(item_id, item):
+        return wrong
+    if not all(_RULE.fullmatch(rule) for rule in item.rules):
+        return "has a rule that is no short id of the SCAP Security Guide"
+    return ""
+
+
+def _problem_with_systems(item_id: str, item: Item) -> str:
+    for level in (item.level, *item.levels.values()):
+        if level not in LEVELS:
+            return f"is of level {level}; there are 1 and 2"
+    if not item.levels.keys() <= item.numbers.keys():
+        return "has a level on a system whose benchmark does not have it"
     if any(
         system not in _NUMBERED or not _NUMBER.fullmatch(number) for system, number in item.numbers.items()
     ):
         return "has a number that is none, or one for debian12, whose number is the id"
     if item.numbers and benchmark_of(item_id) is Benchmark.KUBERNETES:
         return "has the numbers of operating systems, which no item of the Kubernetes benchmark has"
-    if not all(_RULE.fullmatch(rule) for rule in item.rules):
-        return "has a rule that is no short id of the SCAP Security Guide"
     return ""
 
 

@@ -13,6 +13,11 @@ def exists(id_, item, os_type):
     return not id_.startswith("linux-") or os_type == HOME or os_type in (item.get("numbers") or {})
 
 
+def level_on(item, os_type):
+    """The level of an item in the benchmark of an operating system."""
+    return (item.get("levels") or {}).get(os_type, item.get("level", 1))
+
+
 def hardening_on(catalogue, os_type, level, excepted):
     """Ids of the items that exist for the operating system, are not above the level, are carried out, and have no exception.
 
@@ -27,7 +32,7 @@ def hardening_on(catalogue, os_type, level, excepted):
         id_
         for id_, item in catalogue.items()
         if exists(id_, item, os_type)
-        and item.get("level", 1) <= int(level)
+        and level_on(item, os_type) <= int(level)
         and item.get("disposition", "applied") in CARRIED_OUT
         and id_ not in excepted
     ]

@@ -37,7 +37,8 @@ linux-1.1.1.1: {title: Old file systems, numbers: {rocky9: 1.1.1.2}}
 linux-3.3.1: {title: No forwarding, disposition: omitted, reason: Pods need it.}
 linux-5.1.20: {title: No root login, level: 2, disposition: adapted, reason: By key., lab: No console.}
 linux-7.1.6:
-  {title: Backups, disposition: adapted, only_on: [debian13], reason: By mode., numbers: {debian13: 7.1.6}}
+  {title: Backups, disposition: adapted, only_on: [debian13], reason: By mode., levels: {debian13: 2},
+   numbers: {debian13: 7.1.6}}
 kubernetes-1.2.1: {title: No anonymous requests}
 lynis-AUTH-9286: {title: Ages of passwords, numbers: {}}
 """

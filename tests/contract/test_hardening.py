@@ -377,8 +377,11 @@ async def test_items_are_listed_filtered_and_found(api: Api) -> None:
         "reason": "",
         "lab": "",
         "only_on": [],
+        "levels": {},
         "numbers": {"debian12": "1.1.1.1", "rocky9": "1.1.1.2"},
     }
+    item = (await viewer.get(ITEMS, params={"search": "backups"})).json()["data"][0]
+    assert (item["level"], item["levels"], item["only_on"]) == (1, {"debian13": 2}, ["debian13"])
     assert (await viewer.get(ITEMS, params={"benchmark": "cis"})).status_code == 422
 
 

@@ -45,7 +45,13 @@ def item_row(item: wire.CatalogueItem) -> Row:
 def _reasons(item: wire.CatalogueItem) -> list[str]:
     """Why an item is not as the benchmark has it, and where."""
     only = f"Only on {', '.join(item.only_on)}." if item.only_on else ""
-    return [item.reason, only, f"In a lab: {item.lab}" if item.lab else ""]
+    levels = "; ".join(f"level {level} on {system}" for system, level in item.levels.items())
+    return [
+        item.reason,
+        only,
+        f"{levels.capitalize()}." if levels else "",
+        f"In a lab: {item.lab}" if item.lab else "",
+    ]
 
 
 class ItemsScreen(ListScreen[wire.CatalogueItem]):

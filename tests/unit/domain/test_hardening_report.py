@@ -78,6 +78,21 @@ def test_what_was_never_adapted_is_not_excused_by_how_it_would_be(item, expected
     assert result.outcome is expected
 
 
+def test_the_level_is_that_of_the_nodes_own_benchmark():
+    item = Item(
+        title="Strict",
+        disposition=Disposition.ADAPTED,
+        reason="By half.",
+        numbers={OsType.UBUNTU22: "3.2.1"},
+        level=2,
+        levels={OsType.UBUNTU22: 1},
+    )
+    grounds = Grounds(hosts=HOSTS, catalogue={"linux-3.2.1": item}, level=1)
+
+    assert grounds.excuse("linux-3.2.1", "worker-10") == (By.PRODUCT, "By half.")
+    assert grounds.excuse("linux-3.2.1", "cp-1") is None
+
+
 def test_the_owners_word_comes_first():
     excepted = one("linux-3.3.1", linux_3_3_1="Our routers need it.")
 

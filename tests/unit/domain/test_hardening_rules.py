@@ -139,6 +139,8 @@ def test_the_catalogue_has_every_item_of_both_benchmarks():
         ("linux-1.1.1.1: {title: One, level: 3}", "level 3"),
         ("linux-1.1.1.1: {title: One, disposition: adapted}", "needs a reason"),
         ("linux-1.1.1.1: {title: One, disposition: omitted, reason: x, only_on: [rocky9]}", "only_on"),
+        ("linux-1.1.1.1: {title: One, levels: {rocky9: 3}, numbers: {rocky9: '1.2'}}", "level 3"),
+        ("linux-1.1.1.1: {title: One, levels: {rocky9: 2}}", "has a level on"),
         ("linux-1.1.1.1: {title: One, disposition: skipped, reason: x}", "skipped"),
         ("linux-1.1.1.1: {title: One, numbers: {debian13: 1.10}}", "str"),
         ("linux-1.1.1.1: {title: One, numbers: {debian13: 'one'}}", "number"),

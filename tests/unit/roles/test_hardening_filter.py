@@ -26,6 +26,15 @@ def test_a_level_leaves_those_above_it_out():
     assert on(CATALOGUE, "debian12", "1", []) == ["linux-1.1", "lynis-X-1"]
 
 
+def test_a_level_is_that_of_the_systems_own_benchmark():
+    numbers = {"debian13": "3.2.3", "rocky9": "3.2.1"}
+    catalogue = {"linux-3.2.1": {"title": "t", "level": 2, "levels": {"debian13": 1}, "numbers": numbers}}
+
+    found = [on(catalogue, system, 1, []) for system in ("debian12", "debian13", "rocky9")]
+
+    assert found == [[], ["linux-3.2.1"], []]
+
+
 def test_a_system_has_the_items_that_are_numbered_for_it():
     assert on(CATALOGUE, "rhel9", 2, []) == ["linux-1.1", "lynis-X-1"]
     assert on(CATALOGUE, "ubuntu22", 2, []) == ["lynis-X-1"]
