@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import shutil
@@ -138,6 +139,18 @@ class KeycloakServer:
                 await root.post(f"{mine}/role-mappings/realm", json=[role])
                 password = {"type": "password", "value": ADMIN_PASSWORD, "temporary": False}
                 await root.put(f"{mine}/reset-password", json=password)
+
+    async def until_counted(self, email: str, failures: int) -> None:
+        """Wait until it has counted an account's failed logins.
+
+        It does so after its answer, and counts no other of the same account till then.
+        """
+        async with asyncio.timeout(30), self.root() as root:
+            place = f"/admin/realms/{REALM}"
+            found = await root.get(f"{place}/users", params={"email": email, "exact": True})
+            mine = f"{place}/attack-detection/brute-force/users/{found.json()[0]['id']}"
+            while (await root.get(mine)).json()["numFailures"] < failures:  # noqa: ASYNC110 - it tells nobody
+                await asyncio.sleep(0.05)
 
     async def rotate_keys(self) -> None:
         """Give the realm a new active signing key; the older ones still verify."""
