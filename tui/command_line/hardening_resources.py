@@ -110,7 +110,7 @@ _ITEMS = (
     Column("KEELYARD", at("disposition")),
     Column("TITLE", at("title")),
     Column("REASON", at("reason"), wide=True),
-    Column("ONLY ON", lambda item: " ".join(item["only_on"]), wide=True),
+    Column("ONLY ON", lambda item: " ".join(item.get("only_on", ())), wide=True),
     Column("IN A LAB", at("lab"), wide=True),
 )
 _ARTIFACTS = (

@@ -30,7 +30,8 @@ UNITS = [
     "containerd.service", "keelyard-firewall.service",
 ]  # fmt: skip
 MOUNTS = ["tmp.mount"]  # not at boot any more; to unmount what this very run works in would be to end it
-LIMITS = "/90-keelyard-limits.conf"  # is written before there is a runtime of ours
+# Written before there is a runtime of ours; the second name is what it was called before.
+LIMITS = ("/90-keelyard-limits.conf", "/90-keelyard-umask.conf")
 STATE = ["/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/cni", "/run/flannel", "/var/lib/kubeadm", "/var/lib/keelyard-approver"]
 RUNTIME_STATE = ["/var/lib/containerd", "/run/containerd"]
 LINKS = ["cni0", "flannel.1"]
